@@ -1,0 +1,84 @@
+# The commands of a developer, an operator who tries the tool, and CI. `make help` lists them.
+# Everything is made inside the clone (.venv, .cache); only the lab needs root and Debian packages.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHON
+# A machine's own settings must not reach the tools that are run here.
+unexport PYTHONPATH PYTHONHOME ANSIBLE_CONFIG VIRTUAL_ENV
+# ansible refuses to start in the C locale.
+export LC_ALL := C.UTF-8
+
+PYTEST := $(BIN)/python -m pytest
+ARGS ?=
+
+.PHONY: help
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+# --- Environments: a stamp is as old as the packages that its lock file names ---------------------
+$(VENV)/.demo: requirements/demo.txt pyproject.toml tools/venv.sh
+	@tools/venv.sh $(VENV) requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml tools/venv.sh
+	@tools/venv.sh $(VENV) requirements/dev.txt
+	@touch $@ $(VENV)/.demo
+
+.PHONY: setup lock
+setup: $(VENV)/.dev ## Install everything that tests and checks need
+	@tools/debian_packages.sh
+
+lock: ## Write requirements/*.txt anew from pyproject.toml (needs uv)
+	@tools/lock.sh
+
+# --- Try it ---------------------------------------------------------------------------------------
+.PHONY: demo lab lab-down
+demo: $(VENV)/.demo ## Release an application to two make-believe hosts here: no root, no server
+	@$(BIN)/python -m demo $(ARGS)
+
+lab: setup ## Bring up two application hosts and a database host (root)
+	@$(BIN)/python -m tests.lab up $(ARGS)
+
+lab-down: $(VENV)/.dev ## Remove them
+	@$(BIN)/python -m tests.lab down $(ARGS)
+
+# --- Prove it -------------------------------------------------------------------------------------
+.PHONY: test soak bench coverage
+test: setup lint ## Run every check and every test (ARGS="-k name" for some)
+	@$(PYTEST) $(ARGS)
+
+soak: setup ## Run the long counts and add a row to the table in docs
+	@$(PYTEST) -m soak $(ARGS)
+
+bench: setup ## Measure a release beside other ways of doing it
+	@$(PYTEST) -m bench $(ARGS)
+
+coverage: setup ## Tests without the lab, with coverage of the tool's own code
+	@$(BIN)/coverage run -m pytest -m "not lab and not soak and not bench" $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+.PHONY: lint format
+lint: $(VENV)/.dev ## Style, types, playbooks, spelling
+	@tools/lint.sh
+
+format: $(VENV)/.dev ## Let the formatter have its way
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
+
+# --- Hand it out ----------------------------------------------------------------------------------
+.PHONY: build docs clean
+build: $(VENV)/.dev ## Make the wheel and the source archive in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+
+docs: $(VENV)/.dev ## Write the generated reference pages anew
+	@$(BIN)/python tools/reference.py
+
+clean: ## Remove what the commands above made inside the clone
+	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m demo --clean; fi
+	@rm -rf $(VENV) .cache .demo build dist runs .mypy_cache .pytest_cache .ruff_cache .ansible .coverage .coverage.*
