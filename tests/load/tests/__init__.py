@@ -1,0 +1,1 @@
+"""Does the load checker find every kind of misbehaviour, and nothing on a good site?"""
