@@ -1,11 +1,20 @@
 #!/bin/sh
-# Checks the types of all Python of ours; modules in the roles' library folders are files of their own, not packages.
+# Checks the types of all Python of ours. Ansible gives the roles' shared packages a name of its own
+# (ansible.module_utils.X); types/ holds a link to each, so that mypy checks them under that one name.
 set -eu
 cd "$(dirname "$0")/.."
-set -- runner/namaskah_deploy tests
-for extra in demo tools roles/application/module_utils/namaskah_host roles/*/library/*.py; do
-    if [ -e "$extra" ] && { [ -f "$extra" ] || find "$extra" -name '*.py' | grep -q .; }; then
-        set -- "$@" "$extra"
+for package in roles/*/module_utils/*/; do
+    name=$(basename "$package")
+    if [ ! -e "types/ansible/module_utils/$name" ] && [ "$name" != __pycache__ ]; then
+        echo "types/ansible/module_utils/$name is missing: ln -s ../../../${package%/} types/ansible/module_utils/$name" >&2
+        exit 1
     fi
 done
-exec mypy "$@"
+set -- types
+for folder in runner/namaskah_deploy tests demo tools; do
+    if [ -n "$(find "$folder" -name '*.py' 2>/dev/null)" ]; then
+        set -- "$@" "$folder"
+    fi
+done
+# A module in a role's library folder is a program of its own, not part of a package.
+exec mypy "$@" roles/*/library/*.py

@@ -1,0 +1,75 @@
+"""What every suite shares: Ansible's import names for our role code, which tests run here, minutes of each suite."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import ansible.module_utils
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOT_BY_DEFAULT = ("soak", "bench")
+LAB_REASON = "the lab of real hosts needs root on Linux"
+
+
+def _name_role_code_as_ansible_does() -> None:
+    """Make roles' `module_utils` and modules importable under the names that they have when Ansible runs them."""
+    ansible.module_utils.__path__.extend(str(path) for path in sorted(ROOT.glob("roles/*/module_utils")))
+    sys.path.extend(str(path) for path in sorted(ROOT.glob("roles/*/library")))
+
+
+_name_role_code_as_ansible_does()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SuiteMinutes(), "namaskah-suite-minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave long counts to their own commands; without root leave the lab out, visibly. CI leaves nothing out."""
+    chosen = config.getoption("-m")
+    unwanted = [mark for mark in NOT_BY_DEFAULT if mark not in chosen]
+    dropped = [item for item in items if any(item.get_closest_marker(mark) for mark in unwanted)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        gone = set(dropped)
+        items[:] = [item for item in items if item not in gone]
+    if os.geteuid() != 0 and os.environ.get("CI") != "true":
+        for item in items:
+            if item.get_closest_marker("lab"):
+                item.add_marker(pytest.mark.skip(reason=LAB_REASON))
+
+
+class SuiteMinutes:
+    """Adds up the time of each suite (the folder below tests/) and prints it before pytest's closing line."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.tests: dict[str, set[str]] = defaultdict(set)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        suite = _suite(report.nodeid)
+        self.seconds[suite] += report.duration
+        if report.when == "call":
+            self.tests[suite].add(report.nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.seconds:
+            return
+        terminalreporter.section("minutes of each suite")
+        for line in self._lines():
+            terminalreporter.write_line(line)
+
+    def _lines(self) -> Iterator[str]:
+        for suite in sorted(self.seconds, key=self.seconds.__getitem__, reverse=True):
+            yield f"{suite:<14} {self.seconds[suite] / 60:7.1f} min  {len(self.tests[suite]):5} tests"
+        yield f"{'all':<14} {sum(self.seconds.values()) / 60:7.1f} min"
+
+
+def _suite(nodeid: str) -> str:
+    parts = nodeid.split("::", 1)[0].split("/")
+    return parts[1] if len(parts) > 2 else parts[0]
