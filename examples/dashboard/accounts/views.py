@@ -1,6 +1,6 @@
 """How does a script get a token? With the user's name and password, once."""
 
-from common.api import Refused, api, body, field
+from common.api import RefusedError, api, body, field
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -13,5 +13,5 @@ def token(request: HttpRequest) -> HttpResponse:
     values = body(request)
     user = authenticate(request, username=field(values, "username", str), password=field(values, "password", str))
     if user is None:
-        raise Refused(401, "unknown user or wrong password")
+        raise RefusedError(401, "unknown user or wrong password")
     return JsonResponse({"token": ApiToken.issue(user)}, status=201)

@@ -17,7 +17,7 @@ View = Callable[..., HttpResponse]
 SERVICE_ACCOUNT = "service"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request cannot be served; the client gets this status and this reason."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -35,9 +35,9 @@ def body(request: HttpRequest) -> dict[str, Any]:
     try:
         value = json.loads(request.body)
     except ValueError as error:
-        raise Refused(400, f"the body is not JSON: {error}") from None
+        raise RefusedError(400, f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise Refused(400, "the body must be a JSON object")
+        raise RefusedError(400, "the body must be a JSON object")
     return value
 
 
@@ -46,9 +46,9 @@ def field(values: dict[str, Any], name: str, kind: type, *, longest: int = 100) 
     value = values.get(name)
     # bool is a subclass of int in Python, but true is no amount.
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise Refused(400, f"'{name}' must be given as {kind.__name__}")
+        raise RefusedError(400, f"'{name}' must be given as {kind.__name__}")
     if isinstance(value, str) and not 1 <= len(value) <= longest:
-        raise Refused(400, f"'{name}' must have 1 to {longest} characters")
+        raise RefusedError(400, f"'{name}' must have 1 to {longest} characters")
     return value
 
 
@@ -60,9 +60,9 @@ def caller(request: HttpRequest) -> str:
     if isinstance(request.user, User):
         # The views are exempt for scripts, so a browser's request is checked here. None means: in order.
         if CsrfCheck(lambda _: HttpResponse()).process_view(request, None, (), {}) is not None:
-            raise Refused(403, "CSRF token missing or wrong")
+            raise RefusedError(403, "CSRF token missing or wrong")
         return request.user.get_username()
-    raise Refused(401, "log in, or send 'Authorization: Bearer TOKEN'")
+    raise RefusedError(401, "log in, or send 'Authorization: Bearer TOKEN'")
 
 
 def bearer(credential: str) -> str:
@@ -71,7 +71,7 @@ def bearer(credential: str) -> str:
         return SERVICE_ACCOUNT
     name = ApiToken.owner(credential)
     if name is None:
-        raise Refused(401, "the token is not known")
+        raise RefusedError(401, "the token is not known")
     return name
 
 
@@ -97,7 +97,7 @@ def api(*methods: str, open_to_all: bool = False) -> Callable[[View], View]:
                 if not open_to_all:
                     request.caller = caller(request)  # type: ignore[attr-defined]
                 return view(request, *args, **kwargs)
-            except Refused as refusal:
+            except RefusedError as refusal:
                 return failure(refusal.status, str(refusal))
 
         return wrapper

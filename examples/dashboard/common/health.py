@@ -25,6 +25,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
     try:
         reach_database()
     except Error as error:
-        log.error("health: the database does not answer: %s", error)
+        log.warning("health: the database does not answer: %s", error)
         return JsonResponse({**answer, "status": "unavailable", "error": "database"}, status=503)
     return JsonResponse(answer)

@@ -13,10 +13,10 @@ django_application = get_asgi_application()
 # These need Django's registry, which the line above fills.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-
-from dashboard.lifespan import lifespan  # noqa: E402
 from notifications.origin import KnownOrigin  # noqa: E402
 from notifications.routing import routes  # noqa: E402
+
+from dashboard.lifespan import lifespan  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

@@ -24,7 +24,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             try:
                 start_up()
-            except Exception as error:  # the protocol wants the reason, the server ends the process
+            except Exception as error:  # noqa: BLE001  the protocol wants the reason, the server ends the process
                 await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
                 return
             await send({"type": "lifespan.startup.complete"})

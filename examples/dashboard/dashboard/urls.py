@@ -1,13 +1,12 @@
 """Which address leads where? Pages first, then the API, then what machines ask."""
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
-
 from accounts.views import token
 from common.errors import api_not_found
 from common.health import healthz
 from common.metrics import metrics
 from common.slow import slow
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
 from jobs.views import jobs, workers
 from payments.views import analytics, ledger, payments
 from verification.views import check, verifications

@@ -1,6 +1,6 @@
 """What waits, what was run by whom, and which workers lived?"""
 
-from common.api import Refused, api, body, field
+from common.api import RefusedError, api, body, field
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from jobs.models import Job, JobRun, WorkerSession
@@ -14,7 +14,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         kind = field(body(request), "kind", str)
         if kind not in KINDS:
-            raise Refused(400, f"'kind' must be one of: {', '.join(sorted(KINDS))}")
+            raise RefusedError(400, f"'kind' must be one of: {', '.join(sorted(KINDS))}")
         return JsonResponse({"id": Job.objects.create(kind=kind).pk}, status=202)
     runs = JobRun.objects.select_related("job").order_by("-pk")[:200]
     rows = [{"id": run.job.pk, "kind": run.job.kind, "release": run.release, "ran_at": run.ran_at} for run in runs]

@@ -4,7 +4,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from common.api import Refused, bearer
+from common.api import RefusedError, bearer
 from common.metrics import SOCKETS
 from dashboard.identity import identity
 from django.contrib.auth.models import User
@@ -42,13 +42,13 @@ class Notifications(AsyncJsonWebsocketConsumer):
         elif kind == "authenticate":
             await self.authenticate(str(content.get("token", "")))
         else:
-            await self.send_json({"type": "error", "error": "send {\"type\": \"ping\"} or {\"type\": \"authenticate\"}"})
+            await self.send_json({"type": "error", "error": 'send {"type": "ping"} or {"type": "authenticate"}'})
 
     async def authenticate(self, token: str) -> None:
         """Let a script in by its token."""
         try:
             name = await database_sync_to_async(bearer)(token)
-        except Refused as refusal:
+        except RefusedError as refusal:
             await self.send_json({"type": "error", "error": str(refusal)})
             return
         await self.channel_layer.group_add(PAYMENTS_GROUP, self.channel_name)

@@ -9,7 +9,7 @@ from jobs.models import Job
 from payments.models import LedgerEntry, Payment
 
 
-class KeyConflict(Exception):
+class KeyConflictError(Exception):
     """The key was used before, for another payment."""
 
 
@@ -32,7 +32,7 @@ class Outcome:
 
 
 def execute(order: Order) -> Outcome:
-    """Execute the order, or return the first execution under its key; raises KeyConflict."""
+    """Execute the order, or return the first execution under its key; raises KeyConflictError."""
     with transaction.atomic():
         # Two requests at once: the unique key lets one insert, the other one waits and then reads its row.
         payment, created = Payment.objects.get_or_create(
@@ -41,7 +41,7 @@ def execute(order: Order) -> Outcome:
         if created:
             return Outcome(payment, record(payment), repeated=False)
     if (payment.amount, payment.caller) != (order.amount, order.caller):
-        raise KeyConflict(f"the key '{order.key}' stands for another payment")
+        raise KeyConflictError(f"the key '{order.key}' stands for another payment")
     return Outcome(payment, payment.ledgerentry, repeated=True)
 
 

@@ -2,7 +2,7 @@
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from common.api import Refused, api, body, field
+from common.api import RefusedError, api, body, field
 from common.metrics import PAYMENTS
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from notifications.consumer import PAYMENTS_GROUP
 from verification.models import Verification
 
-from payments.execution import KeyConflict, Order, Outcome, execute
+from payments.execution import KeyConflictError, Order, Outcome, execute
 from payments.models import LedgerEntry, Payment
 
 LARGEST_AMOUNT = 10**12
@@ -26,9 +26,9 @@ def payments(request: HttpRequest) -> HttpResponse:
     order = read_order(request)
     try:
         outcome = execute(order)
-    except KeyConflict as error:
+    except KeyConflictError as error:
         PAYMENTS.labels("conflict").inc()
-        raise Refused(409, str(error)) from error
+        raise RefusedError(409, str(error)) from error
     return answer(outcome)
 
 
@@ -37,7 +37,7 @@ def read_order(request: HttpRequest) -> Order:
     values = body(request)
     amount = field(values, "amount", int)
     if not 1 <= amount <= LARGEST_AMOUNT:
-        raise Refused(400, f"'amount' must be from 1 to {LARGEST_AMOUNT} minor units")
+        raise RefusedError(400, f"'amount' must be from 1 to {LARGEST_AMOUNT} minor units")
     return Order(field(values, "idempotency_key", str), amount, request.caller)  # type: ignore[attr-defined]
 
 
@@ -70,7 +70,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """List executed keys in order, `after` an entry's number, 10,000 at a time, for whoever compares them."""
     after = request.GET.get("after", "0")
     if not after.isdecimal():
-        raise Refused(400, "'after' must be the number of an entry")
+        raise RefusedError(400, "'after' must be the number of an entry")
     rows = LedgerEntry.objects.filter(pk__gt=int(after)).select_related("payment").order_by("pk")[:PAGE]
     entries = [{"id": row.pk, "key": row.payment.idempotency_key, "release": row.release} for row in rows]
     return JsonResponse({"count": LedgerEntry.objects.count(), "entries": entries})

@@ -3,7 +3,7 @@
 import re
 import secrets
 
-from common.api import Refused, api, body, field
+from common.api import RefusedError, api, body, field
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -20,12 +20,12 @@ def verifications(request: HttpRequest) -> HttpResponse:
     """Send a code to {"phone": "+2348012345678"}; nothing is kept when the gateway does not take it."""
     phone = field(body(request), "phone", str)
     if not PHONE.fullmatch(phone):
-        raise Refused(400, "'phone' must be an international number such as +2348012345678")
+        raise RefusedError(400, "'phone' must be an international number such as +2348012345678")
     code = f"{secrets.randbelow(10**6):06}"
     try:
         send(phone, f"Your Namaskah code is {code}")
     except GatewayError as error:
-        raise Refused(502, str(error)) from error
+        raise RefusedError(502, str(error)) from error
     return answer(Verification.objects.create(phone=phone, code=code), status=201)
 
 
@@ -36,7 +36,7 @@ def check(request: HttpRequest, number: int) -> HttpResponse:
     with transaction.atomic():
         found = Verification.objects.select_for_update().filter(pk=number).first()
         if found is None:
-            raise Refused(404, f"there is no verification {number}")
+            raise RefusedError(404, f"there is no verification {number}")
         try_code(found, code)
         found.save(update_fields=["attempts", "verified_at"])
     return answer(found, status=200 if found.status == "verified" else 403)
@@ -53,4 +53,6 @@ def try_code(verification: Verification, code: str) -> None:
 
 def answer(verification: Verification, status: int) -> JsonResponse:
     """Return what may be said of a verification; never the code."""
-    return JsonResponse({"id": verification.pk, "phone": verification.phone, "status": verification.status}, status=status)
+    return JsonResponse(
+        {"id": verification.pk, "phone": verification.phone, "status": verification.status}, status=status
+    )

@@ -1,4 +1,4 @@
-"""How does a fresh database get its first user? From SEED_USERNAME and SEED_PASSWORD; running it again changes nothing."""
+"""How does a fresh database get its first user? From SEED_USERNAME and SEED_PASSWORD; a second run changes nothing."""
 
 import os
 from typing import Any

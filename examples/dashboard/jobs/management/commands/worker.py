@@ -46,6 +46,6 @@ class Command(BaseCommand):
             while not stop.is_set() and run_next():
                 pass
         except Error as error:
-            log.error("the database does not answer, trying again: %s", error)
+            log.warning("the database does not answer, trying again: %s", error)
             connection.close()
         stop.wait(poll)
