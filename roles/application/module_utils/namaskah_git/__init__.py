@@ -1,0 +1,1 @@
+"""What the controller asks a git remote, and how: refs, commits, tags."""

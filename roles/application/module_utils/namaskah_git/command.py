@@ -1,0 +1,66 @@
+"""How git is run on the controller: bounded, without prompts, without the caller's GIT_* variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..namaskah_command import CommandTimeoutError, Done, readable, run
+from ..namaskah_host.failure import Failure
+
+_INHERITED = ("HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "GIT_SSH_COMMAND")
+_FIXED = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS_REQUIRE": "never",
+    # Names every transport that git may use: `ext::` and other helpers run commands. See git(1).
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_OPTIONS = ("-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "gc.autoDetach=false")
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git with a time limit in seconds for each call and, where one is given, the bare repository that it works on."""
+
+    timeout: float
+    directory: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def attempt(self, arguments: Sequence[str]) -> Done:
+        """Run git and give back how it ended. Raises Failure when it is missing or its time is over."""
+        place = [f"--git-dir={self.directory}"] if self.directory else []
+        try:
+            return run(
+                ["git", *_OPTIONS, *place, *arguments], env=environment(self.extra), timeout=self.timeout, cwd="/"
+            )
+        except FileNotFoundError as error:
+            next_step = "install git on the controller"
+            raise Failure("failed", "git cannot be run", "controller", "there is no git on PATH", next_step) from error
+        except CommandTimeoutError as error:
+            next_step = "check the network and the remote; raise the role's time limit for a very large repository"
+            raise Failure("timeout", f"git {arguments[0]} did not end", "controller", str(error), next_step) from error
+
+    def read(self, arguments: Sequence[str]) -> str:
+        """The output of a git command on the mirror that has to succeed; raises Failure when it does not."""
+        done = self.attempt(arguments)
+        if done.status != 0:
+            why = reason(done)
+            next_step = f"remove {self.directory} (a cache that is made again) and try once more"
+            raise Failure("failed", f"git {arguments[0]} failed", self.directory or "controller", why, next_step)
+        return done.out
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of git: a few inherited words, none of the caller's other GIT_* variables."""
+    return {**{name: os.environ[name] for name in _INHERITED if name in os.environ}, **_FIXED, **extra}
+
+
+def reason(done: Done) -> str:
+    """What git said on its way out, fit to be shown."""
+    return readable(done.err) or f"git ended with status {done.status} and said nothing"
