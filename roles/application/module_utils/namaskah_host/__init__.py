@@ -1,0 +1,1 @@
+"""What the roles know about a host: its layout, records, instances, processes and its switch."""

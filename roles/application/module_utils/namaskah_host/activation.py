@@ -1,0 +1,121 @@
+"""How does a prepared release get the traffic, provisionally? And how is that made final, or undone?"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from . import switch as switches
+from . import watcher
+from .contract import Contract, other
+from .failure import Failure
+from .instances import Instance
+from .release import Release, current
+
+
+def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Start the run's release beside the old one, gate it, arm the return, and rename `current`.
+
+    `seconds` is the time within which the run must confirm. A failure before the rename leaves the old release
+    serving as if nothing had happened; one after it has returned already when it is reported.
+    """
+    begin = time.monotonic()
+    release = Release(contract, run["release"])
+    if not release.complete:
+        raise Failure(
+            "refused",
+            "activate",
+            contract.host,
+            f"{release.id} is not prepared on this host",
+            "release again: prepare runs on every host first",
+        )
+    with switches.locked(contract):
+        unconfirmed = switches.read(contract)
+        if unconfirmed and unconfirmed.phase == "switched" and unconfirmed.new == release.id:
+            return {"changed": False, "release": release.id, "from": unconfirmed.old, "seconds": 0.0}
+        old, new = switches.stage(contract, release)
+        booted = _start_beside(contract, new)
+        switch = switches.arm(contract, run, old, new, seconds)
+        try:
+            watcher.start(contract, switch)
+            switch = switches.go(contract, switch)
+        except Failure as failure:
+            switches.give_back(contract, switch, str(failure), bad=failure.kind == "unhealthy")
+            raise
+    return {
+        "changed": True,
+        "release": release.id,
+        "instance": new.name,
+        "from": old.release.id if old else None,
+        "boot_seconds": booted,
+        "seconds": round(time.monotonic() - begin, 3),
+    }
+
+
+def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:
+    try:
+        return {name: round(took, 3) for name, took in new.start(new.services(overlap=True)).items()}
+    except Failure as failure:
+        new.stop(new.services())
+        if failure.kind == "unhealthy":
+            new.release.mark("bad", why=failure.why)
+        switches.note(contract, "", "", "refused by its gate", release=new.release.id, why=failure.why)
+        raise
+
+
+def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
+    """Make the run's switch final on this host; saying it twice is no error.
+
+    Raises Failure when the host returned before: then the run was too late here.
+    """
+    with switches.locked(contract):
+        switch = switches.read(contract)
+        live = current(contract)
+        if switch and switch.run == run["id"] and switch.phase == "switched":
+            switches.confirm(contract, switch)
+            return {"changed": True, "release": switch.new, "instead_of": switch.old}
+        if live and live.id == run["release"] and live.record["state"] == "live":
+            return {"changed": False, "release": live.id, "instead_of": None}
+    raise Failure(
+        "failed",
+        "confirm",
+        contract.host,
+        f"the switch was returned before ({switch.why if switch else 'it is not recorded any more'}); "
+        f"{live.id if live else 'nothing'} is live",
+        "run `namaskah-deploy recover`, then release again",
+    )
+
+
+def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> dict[str, Any]:
+    """Bring this host to a final state from whatever was found; return what was done and what serves now.
+
+    `decided` names the runs that some host of the fleet has confirmed: their switch is completed, every other
+    unconfirmed one returns.
+    """
+    with switches.locked(contract):
+        switch = switches.read(contract)
+        done = {"state": "nothing", "from": None, "to": None, "why": ""}
+        if switch and switch.phase == "switched" and switch.run in decided:
+            switches.confirm(contract, switch)
+            done = {"state": "confirmed", "from": switch.old, "to": switch.new, "why": "other hosts had confirmed it"}
+        elif switch and switch.phase in switches.UNCONFIRMED:
+            switches.give_back(contract, switch, why, bad=bad)
+            done = {"state": "returned", "from": switch.new, "to": switch.old, "why": why}
+        elif switch is None:
+            _stop_leftover(contract)
+    ensure_watched(contract)
+    live = current(contract)
+    return {"changed": done["state"] != "nothing", "host": contract.host, "serving": live.id if live else None, **done}
+
+
+def _stop_leftover(contract: Contract) -> None:
+    """Stop an instance that a killed run started and nobody switched to."""
+    live = current(contract)
+    switches.retire_now(contract, other(live.instance) if live and live.instance else "blue")
+
+
+def ensure_watched(contract: Contract) -> None:
+    """See to it that somebody stops the retiring instance after its grace."""
+    switch = switches.read(contract)
+    if switch and switch.phase == "retiring":
+        watcher.start(contract, switch)

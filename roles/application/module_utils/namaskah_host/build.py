@@ -1,0 +1,365 @@
+"""How does a commit become a complete release on a host? Every step leaves the live release alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import launch, package
+from .commands import run
+from .contract import Contract
+from .failure import Failure
+from .files import lock, point, sync_folder, write_json, write_text
+from .journal import now
+from .release import Release
+
+GIT = ["git", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
+GIT_TIMEOUT = 300.0  # seconds for one transfer
+QUIET_GIT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+class Build:
+    """One release being prepared for a run."""
+
+    def __init__(self, contract: Contract, run_facts: dict[str, Any]) -> None:
+        self.contract = contract
+        self.run = run_facts
+        self.release = Release(contract, run_facts["release"])
+        self.seconds: dict[str, float] = {}
+        self.secrets: dict[str, str] = {}
+        self.venv = Path()
+
+    def prepare(self) -> dict[str, Any]:
+        """Carry out every step in order; return what the report shows. Killed anywhere, it can be run again."""
+        if self.release.complete:
+            self._host_program()
+            return {"release": self.release.id, "reused": True, "seconds": {}}
+        for folder in ("releases", "venvs", "instances", "host", "shared", "shared/assets"):
+            (self.contract.root / folder).mkdir(parents=True, exist_ok=True)
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("fetch", self._fetch),
+            ("export", self._export),
+            ("environment", self._environment),
+            ("link shared", self._link_shared),
+            ("virtualenv", self._virtualenv),
+            ("build", self._build),
+            ("collect", self._collect),
+            ("bytecode", self._bytecode),
+            ("assets", self._assets),
+            ("launchers", self._launchers),
+            ("host program", self._host_program),
+            ("record", self._record),
+        )
+        for name, step in steps:
+            begin = time.monotonic()
+            step()
+            self.seconds[name] = round(time.monotonic() - begin, 3)
+        return {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
+
+    # --- Source -----------------------------------------------------------------------------------
+
+    @property
+    def _mirror(self) -> Path:
+        return self.contract.root / "repo.git"
+
+    def _git(self, *words: str, what: str) -> str:
+        return run(
+            [*GIT, f"--git-dir={self._mirror}", *words],
+            what=what,
+            timeout=GIT_TIMEOUT,
+            env={**os.environ, **QUIET_GIT},
+            next_step=f"check that this host can read {self.contract.repository}",
+        )
+
+    def _has_commit(self) -> bool:
+        try:
+            self._git("cat-file", "-e", f"{self.run['commit']}^{{commit}}", what="look for the commit")
+        except Failure:
+            return False
+        return True
+
+    def _fetch(self) -> None:
+        if not (self._mirror / "HEAD").exists():
+            run([*GIT, "init", "--quiet", "--bare", str(self._mirror)], what="make the mirror", timeout=30)
+        if self._has_commit():
+            return
+        # Nothing is pruned: a release that is still wanted may be on no branch any more.
+        self._git(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--force",
+            "--end-of-options",
+            self.contract.repository,
+            "+refs/heads/*:refs/heads/*",
+            "+refs/tags/*:refs/tags/*",
+            what="fetch the commit",
+        )
+        if not self._has_commit():
+            raise Failure(
+                "failed",
+                "fetch the commit",
+                self.contract.host,
+                f"{self.run['commit']} is on no branch or tag of {self.contract.repository}",
+                "push the commit, or check that the host reads the same repository as the controller",
+            )
+
+    def _export(self) -> None:
+        folder = self.release.folder
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o755)
+        archive = [*GIT, f"--git-dir={self._mirror}", "archive", "--format=tar", self.run["commit"]]
+        with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+            done = subprocess.run(
+                ["tar", "-x", "--no-same-owner", "-C", str(folder)],
+                stdin=writer.stdout,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=GIT_TIMEOUT,
+            )
+            error = writer.stderr.read().decode(errors="replace") if writer.stderr else ""
+        if writer.returncode or done.returncode:
+            raise Failure(
+                "failed",
+                "export the commit",
+                str(folder),
+                (error + done.stderr).strip(),
+                "check the disk and the mirror with `git fsck`",
+            )
+
+    # --- Environment and virtualenv ---------------------------------------------------------------
+
+    def _environment(self) -> None:
+        if not self.contract.env_file:
+            return
+        try:
+            self.secrets = launch.read_environment(self.contract.env_file)
+        except (OSError, ValueError) as error:
+            raise Failure(
+                "failed",
+                "read the environment file",
+                self.contract.env_file,
+                str(error),
+                "provision the host, or write the file as the host contract says",
+            ) from None
+
+    def _link_shared(self) -> None:
+        for entry in self.contract.shared_paths:
+            place = self.release.folder / entry
+            target = self.contract.shared / entry
+            if not target.exists():
+                raise Failure(
+                    "failed",
+                    "link a shared path",
+                    str(target),
+                    "it does not exist",
+                    "provision the host, or make it, owned by the application's user",
+                )
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            point(place, str(target))
+
+    def _requirement_files(self) -> list[Path]:
+        files = [self.release.folder / name for name in self.contract.requirements]
+        for file in files:
+            if not file.is_file():
+                raise Failure(
+                    "failed",
+                    "read the requirements",
+                    str(file),
+                    "the commit has no such file",
+                    "set namaskah_requirements to the files that the repository has",
+                )
+        return files
+
+    def _venv_name(self, files: list[Path]) -> str:
+        version = run(
+            [self.contract.python, "-VV"],
+            what="ask the interpreter",
+            timeout=20,
+            next_step="set namaskah_python to an interpreter with the venv module",
+        )
+        known = hashlib.sha256(version.encode())
+        for file in files:
+            known.update(hashlib.sha256(file.read_bytes()).digest())
+        known.update(json.dumps(self.contract.pip_arguments).encode())
+        return known.hexdigest()[:16]
+
+    def _virtualenv(self) -> None:
+        files = self._requirement_files()
+        self.venv = self.contract.root / "venvs" / self._venv_name(files)
+        with lock(self.venv.with_suffix(".lock"), self.contract.pip_timeout):
+            if not (self.venv / ".complete").exists():
+                shutil.rmtree(self.venv, ignore_errors=True)
+                run(
+                    [self.contract.python, "-m", "venv", str(self.venv)],
+                    what="make the virtualenv",
+                    timeout=120,
+                    next_step="install the interpreter's venv module",
+                )
+                self._pip(files)
+                (self.venv / ".complete").touch()
+                sync_folder(self.venv)
+
+    def _pip(self, files: list[Path]) -> None:
+        wanted = [word for file in files for word in ("--requirement", str(file))]
+        if not wanted:
+            return
+        run(
+            [
+                str(self.venv / "bin/python"),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-input",
+                "--disable-pip-version-check",
+                *self.contract.pip_arguments,
+                *wanted,
+            ],
+            what="install the requirements",
+            timeout=self.contract.pip_timeout,
+            cwd=self.release.folder,
+            secrets=self.secrets,
+            next_step="correct the requirement in the repository; nothing was switched",
+        )
+
+    # --- The application's own commands -----------------------------------------------------------
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {
+            "release": str(self.release.folder),
+            "venv": str(self.venv),
+            "shared": str(self.contract.shared),
+            "instance": "",
+        }
+
+    def command(self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None) -> str:
+        """Run one command of the application in the release, with the environment file."""
+        variables = {
+            **self.secrets,
+            **(further or {}),
+            "NAMASKAH_RELEASE": self.release.id,
+            "NAMASKAH_COMMIT": self.run["commit"],
+        }
+        return run(
+            launch.fill(words, self._values),
+            what=what,
+            timeout=timeout,
+            cwd=self.release.folder,
+            env=launch.environment(variables, str(self.venv)),
+            secrets=self.secrets | (further or {}),
+        )
+
+    def _build(self) -> None:
+        for words in self.contract.build_commands:
+            self.command(words, "run a build command", self.contract.build_timeout)
+
+    def _collect(self) -> None:
+        if self.contract.collect_command:
+            self.command(self.contract.collect_command, "collect the static files", self.contract.build_timeout)
+        for words in self.contract.post_collect_commands:
+            self.command(words, "run a build command after collecting", self.contract.build_timeout)
+
+    def _bytecode(self) -> None:
+        # Syntax errors in files that are never imported are the application's own business.
+        subprocess.run(
+            [str(self.venv / "bin/python"), "-m", "compileall", "-q", str(self.release.folder)],
+            capture_output=True,
+            check=False,
+            timeout=self.contract.build_timeout,
+        )
+
+    # --- Results ----------------------------------------------------------------------------------
+
+    def _assets(self) -> None:
+        (self.release.folder / ".namaskah").mkdir(exist_ok=True)
+        sums: dict[str, str] = {}
+        if self.contract.static_root:
+            root = self.release.folder / self.contract.static_root
+            if not root.is_dir():
+                raise Failure(
+                    "failed",
+                    "find the static files",
+                    str(root),
+                    "there is no such folder",
+                    'set namaskah_static_root to where the collected files are, or to ""',
+                )
+            sums = {
+                str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in sorted(root.rglob("*"))
+                if file.is_file() and not file.is_symlink()
+            }
+            publish(root, self.contract.shared / "assets" / self.contract.static_url.strip("/"), sums)
+        write_json(self.release.folder / ".namaskah" / "static.json", sums)
+
+    def _launchers(self) -> None:
+        folder = self.release.folder / ".namaskah"
+        source = package.source_of(launch)
+        for name in self.contract.services:
+            write_text(folder / name, f"#!{self.contract.python} -I\n{source}", 0o755)
+        write_json(
+            folder / "launch.json",
+            {
+                "release": self.release.id,
+                "commit": self.run["commit"],
+                "services": self.contract.raw["services"],
+                "env_file": self.contract.env_file,
+                "venv": str(self.venv),
+                "shared": str(self.contract.shared),
+                "runtime": str(self.contract.runtime),
+            },
+        )
+
+    def _host_program(self) -> None:
+        write_json(self.contract.root / "host" / "contract.json", self.contract.raw)
+        package.write_host_program(self.contract.host_program)
+
+    def _record(self) -> None:
+        write_json(
+            self.release.folder / ".release.json",
+            {
+                "id": self.release.id,
+                "commit": self.run["commit"],
+                "tag": self.run.get("tag", ""),
+                "ref": self.run["ref"],
+                "environment": self.contract.environment,
+                "by": self.run["by"],
+                "run": self.run["id"],
+                "reason": self.run.get("reason", ""),
+                "schema": self.contract.schema,
+                "venv": self.venv.name,
+                "prepared": now(),
+                "state": "prepared",
+                "seconds": self.seconds,
+            },
+        )
+        sync_folder(self.contract.releases)
+
+
+def publish(root: Path, pool: Path, sums: dict[str, str]) -> None:
+    """Add collected files to the pool that all hosts keep for old pages; what is there is never overwritten."""
+    for name in sums:
+        place = pool / name
+        if place.exists():
+            os.utime(place)  # its age counts from the last release that has it
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.new")
+        shutil.copyfile(root / name, temporary)
+        temporary.replace(place)

@@ -1,0 +1,69 @@
+"""How is a command run, so that it is bounded, leaves nothing behind and tells no secret?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .failure import Failure
+
+SHOWN = 2000  # characters of a command's last output that an error carries
+SECRET_LENGTH = 6  # shorter values of an environment file are words like `true`, not secrets
+URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):([^\s@/]+)@")
+
+
+def conceal(text: str, variables: Mapping[str, str]) -> str:
+    """Return `text` with every value of the environment file, and every password in a URL, replaced by ***."""
+    for value in sorted(variables.values(), key=len, reverse=True):
+        if len(value) >= SECRET_LENGTH:
+            text = text.replace(value, "***")
+        password = re.search(r"://[^\s:/@]*:([^\s@/]+)@", value)
+        if password:
+            text = text.replace(password.group(1), "***")
+    return URL_PASSWORD.sub(r"\1:***@", text)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    what: str,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    next_step: str = "read the output above, mend the cause, and release again",
+) -> str:
+    """Run `argv` to its end and return what it printed; its whole process group dies with a time-out.
+
+    Raises Failure (timeout, failed) with the end of the output, secrets concealed.
+    """
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failure("failed", what, argv[0], error.strerror or str(error), next_step) from None
+    try:
+        raw, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        raw, _ = process.communicate()
+        shown = conceal(raw.decode(errors="replace"), secrets or {})[-SHOWN:].strip()
+        raise Failure("timeout", what, " ".join(argv[:3]), f"no end after {timeout:g} s\n{shown}", next_step) from None
+    output = raw.decode(errors="replace")
+    if process.returncode != 0:
+        shown = conceal(output, secrets or {})[-SHOWN:].strip()
+        raise Failure("failed", what, " ".join(argv[:3]), f"exit status {process.returncode}\n{shown}", next_step)
+    return output

@@ -1,0 +1,104 @@
+"""What has been agreed about an application on a host: the typed view of `namaskah_contract`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+INSTANCES = ("blue", "green")
+
+
+def other(instance: str) -> str:
+    """Return the instance beside `instance`."""
+    return INSTANCES[1 - INSTANCES.index(instance)]
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a listening service is asked whether it is well."""
+
+    path: str
+    status: int
+    release_key: str
+    host: str
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Service:
+    """One long-running process (with its children) of the application; times are seconds."""
+
+    name: str
+    command: tuple[str, ...]
+    listen: str
+    ports: dict[str, int]
+    overlap: bool
+    health: Health | None
+    boot_timeout: float
+    stop_timeout: float
+    drain: float
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Layout and rules of one application on one host. `raw` keeps the dictionary that it was read from."""
+
+    raw: dict[str, Any] = field(repr=False)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a plain entry of the contract; a missing one is a defect of the caller."""
+        try:
+            return self.raw[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds everything of the application."""
+        return Path(self.raw["root"])
+
+    @property
+    def current(self) -> Path:
+        """The link whose rename switches everything."""
+        return self.root / "current"
+
+    @property
+    def releases(self) -> Path:
+        """The folder of releases."""
+        return self.root / "releases"
+
+    @property
+    def shared(self) -> Path:
+        """What outlives a release."""
+        return self.root / "shared"
+
+    @property
+    def host_program(self) -> Path:
+        """The program that watches an unconfirmed switch and starts the application at boot."""
+        return self.root / "host" / "namaskah_host.pyz"
+
+    def runtime_of(self, instance: str) -> Path:
+        """The folder of an instance's sockets."""
+        return Path(self.raw["runtime"]) / instance
+
+    def service(self, name: str, raw: dict[str, Any]) -> Service:
+        """Return the service with the contract's defaults filled in."""
+        merged = {**self.raw["service_defaults"], **raw}
+        listens = merged["listen"] != "none"
+        health = Health(**{**self.raw["health_defaults"], **merged["health"]}) if listens else None
+        return Service(
+            name=name,
+            command=tuple(str(word) for word in merged["command"]),
+            listen=merged["listen"],
+            ports={instance: int(port) for instance, port in merged["ports"].items()},
+            overlap=bool(merged["overlap"]) and self.raw["switch"] == "overlap",
+            health=health,
+            boot_timeout=float(merged["boot_timeout"]),
+            stop_timeout=float(merged["stop_timeout"]),
+            drain=float(merged["drain"]),
+        )
+
+    def services_of(self, raw: dict[str, Any]) -> tuple[Service, ...]:
+        """Return the services named in `raw` (a release keeps its own), in their written order."""
+        return tuple(self.service(name, entry) for name, entry in raw.items())

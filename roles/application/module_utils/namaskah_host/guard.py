@@ -1,0 +1,134 @@
+"""What does the host do by itself? Watch an unconfirmed switch; start the right release at boot.
+
+Written to <root>/host/namaskah_host.pyz by prepare and started by the units of the host contract:
+`watch` guards a switch until it is confirmed or returned and the other instance has stopped; `boot` runs once at boot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from . import switch as switches
+from .contract import Contract
+from .failure import Failure
+from .files import point, read_json, sync_folder, write_json
+from .instances import Instance
+from .release import current
+
+PAUSE = 0.2  # seconds between two looks at the switch
+RETRY = 5.0  # seconds before a failed return is tried again
+
+
+def say(text: str) -> None:
+    """Tell the host's log; there is no terminal."""
+    sys.stderr.write(f"namaskah_host: {text}\n")
+    sys.stderr.flush()
+
+
+def load(root: Path) -> Contract:
+    """Return the contract as the last run agreed it on this host."""
+    return Contract(read_json(root / "host" / "contract.json"))
+
+
+def watch(contract: Contract) -> None:
+    """Acknowledge the armed switch, return it at its deadline, retire what is left, and end."""
+    quiet = 0
+    acknowledged = 0.0
+    while True:
+        switch = switches.read(contract)
+        if switch is None:
+            return
+        if acknowledged != switch.deadline:
+            acknowledged = switch.deadline
+            write_json(
+                contract.root / "watch.json",
+                {"run": switch.run, "deadline": switch.deadline, "boot": switch.boot, "pid": os.getpid()},
+            )
+        try:
+            if switch.phase in switches.UNCONFIRMED and switches.clock() >= switch.deadline:
+                return_late(contract)
+            if switch.phase == "retiring":
+                quiet = retire(contract, quiet)
+        except Failure as failure:
+            # Giving up would leave the host in between for ever: say why, and try again.
+            say(f"{failure}; trying again")
+            time.sleep(RETRY)
+        time.sleep(PAUSE)
+
+
+def return_late(contract: Contract) -> None:
+    """Return a switch whose deadline has passed, unless it was confirmed meanwhile."""
+    with switches.locked(contract):
+        switch = switches.read(contract)
+        if switch and switch.phase in switches.UNCONFIRMED:
+            why = "not confirmed within its time"
+            switches.give_back(contract, switch, why, bad=False)
+
+
+def retire(contract: Contract, quiet: int) -> int:
+    """Retire the instance after two quiet looks in a row; return the count of quiet looks."""
+    switch = switches.read(contract)
+    if switch is None or switch.phase != "retiring":
+        return 0
+    busy = next(
+        (side.connections() for side in switches.sides(contract, switch) if side and side.name == switch.retiring), 0
+    )
+    if busy and switches.clock() < switch.until:
+        return 0
+    if quiet:
+        with switches.locked(contract):
+            switches.retire(contract)
+    return quiet + 1
+
+
+def boot(contract: Contract) -> None:
+    """Return an unconfirmed switch, then start the instance that `current` names, and only that."""
+    with switches.locked(contract):
+        switch = switches.read(contract)
+        if switch and switch.phase in switches.UNCONFIRMED:
+            old, new = switches.sides(contract, switch)
+            if old:
+                old.release.take(old.name)
+                point(contract.current, f"releases/{old.release.id}")
+            else:
+                contract.current.unlink(missing_ok=True)
+                sync_folder(contract.root)
+            new.release.mark("prepared", why="the host was rebooted before the switch was confirmed")
+            switches.note(
+                contract,
+                switch.run,
+                switch.by,
+                "returned",
+                release=switch.old,
+                instead_of=switch.new,
+                why="reboot before the confirmation",
+            )
+        switches.clear(contract)
+        live = current(contract)
+        if live and live.instance:
+            instance = Instance(contract, live, live.instance)
+            instance.ensure(instance.services())
+            switches.note(contract, "boot", "boot", "booted", release=live.id, instance=live.instance)
+
+
+def main() -> int:
+    """Run the verb of the command line."""
+    parser = argparse.ArgumentParser(prog="namaskah_host", description="The host's own part in a release.")
+    parser.add_argument("verb", choices=("watch", "boot"))
+    parser.add_argument("--root", type=Path, required=True, help="the application's root folder")
+    arguments = parser.parse_args()
+    try:
+        contract = load(arguments.root)
+        watch(contract) if arguments.verb == "watch" else boot(contract)
+    except Failure as failure:
+        say(f"{failure}\n  next: {failure.next_step}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

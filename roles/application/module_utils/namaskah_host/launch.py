@@ -1,0 +1,120 @@
+"""With which environment and words does a service start? Copied into every release as its launchers.
+
+It stands alone (standard library only), so that a release starts in the same way under every process manager, and
+an old release starts as it did when it was new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def read_environment(path: str) -> dict[str, str]:
+    r"""Return the variables of an environment file: KEY=VALUE lines, optional quotes, `#` lines are comments.
+
+    Values are taken literally: nothing is expanded. In double quotes, \n, \" and \\ are escapes.
+    """
+    variables: dict[str, str] = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        key, equals, value = text.removeprefix("export ").partition("=")
+        key = key.strip()
+        if not equals or not key.replace("_", "a").isalnum() or key[0].isdigit():
+            raise ValueError(f"{path}: line {number} is not KEY=VALUE")
+        variables[key] = unquote(value.strip())
+    return variables
+
+
+def unquote(value: str) -> str:
+    """Return the value without the quotes around it."""
+    quote = value[:1] if value[1:].endswith(value[:1]) else ""
+    if quote == "'":
+        return value[1:-1]
+    if quote == '"':
+        return value[1:-1].replace("\\\\", "\0").replace('\\"', '"').replace("\\n", "\n").replace("\0", "\\")
+    return value
+
+
+def fill(words: Iterable[str], values: Mapping[str, str]) -> list[str]:
+    """Return the words with {name} replaced for every name in `values`; other braces stay as they are."""
+    filled = []
+    for word in words:
+        text = str(word)
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", value)
+        filled.append(text)
+    return filled
+
+
+def environment(variables: Mapping[str, str], venv: str) -> dict[str, str]:
+    """Return the surrounding environment with the file's variables and the virtualenv's programs first."""
+    merged = {**os.environ, **variables}
+    merged["VIRTUAL_ENV"] = venv
+    merged["PATH"] = f"{venv}/bin:" + merged.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    merged.setdefault("LC_ALL", "C.UTF-8")
+    return merged
+
+
+def clear_stale_socket(path: str) -> None:
+    """Remove a socket that nobody answers on: some servers refuse to start on it, none needs it.
+
+    Exits when somebody answers: two processes must not fight for one instance.
+    """
+    probe = socket.socket(socket.AF_UNIX)
+    probe.settimeout(2)
+    try:
+        probe.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+    else:
+        sys.exit(f"launch: another process answers on {path}; it must stop first")
+    finally:
+        probe.close()
+
+
+def main() -> None:
+    """Become the service that this launcher is named after."""
+    folder = Path(__file__).resolve().parent
+    release = folder.parent
+    name = Path(sys.argv[0]).name
+    instance = os.environ["NAMASKAH_INSTANCE"]
+    facts = json.loads((folder / "launch.json").read_text(encoding="utf-8"))
+    service = facts["services"][name]
+    variables = read_environment(facts["env_file"]) if facts["env_file"] else {}
+    values = {
+        "release": str(release),
+        "venv": facts["venv"],
+        "shared": facts["shared"],
+        "instance": instance,
+        "socket": f"{facts['runtime']}/{instance}/{name}.sock",
+        "port": str(service.get("ports", {}).get(instance, "")),
+    }
+    variables |= {
+        "NAMASKAH_RELEASE": facts["release"],
+        "NAMASKAH_COMMIT": facts["commit"],
+        "NAMASKAH_SERVICE": name,
+        "NAMASKAH_INSTANCE": instance,
+    }
+    if service.get("listen") == "socket":
+        variables["NAMASKAH_SOCKET"] = values["socket"]
+        clear_stale_socket(values["socket"])
+    if service.get("listen") == "port":
+        variables["NAMASKAH_PORT"] = values["port"]
+    words = fill(service["command"], values)
+    os.chdir(release)
+    os.execvpe(  # noqa: S606 - there is no shell on purpose
+        words[0], words, environment(variables, facts["venv"])
+    )
+
+
+if __name__ == "__main__":
+    main()

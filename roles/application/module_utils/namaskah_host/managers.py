@@ -1,0 +1,223 @@
+"""Who starts and stops the instances of a service, and what does it know of them? systemd, pm2 or supervisor."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .commands import run
+from .contract import Contract, Service
+from .failure import Failure
+
+SYSTEMCTL = "/usr/bin/systemctl"
+PM2 = "/usr/local/bin/pm2"
+MARGIN = 15  # seconds beyond a service's own stop time-out before the manager's command is given up
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a manager says of one instance of a service. It proves little: workers die behind a live parent."""
+
+    active: bool
+    pid: int | None
+    restarts: int
+
+
+class Manager(Protocol):
+    """The verbs that every process manager offers."""
+
+    def start(self, service: Service, instance: str) -> None:
+        """Start the instance; returns when the manager took it, not when it is healthy."""
+
+    def stop(self, service: Service, instance: str) -> None:
+        """Stop the instance and wait until it has ended; stopping a stopped one is no error."""
+
+    def unit(self, service: Service, instance: str) -> Unit:
+        """Return what the manager says of the instance."""
+
+
+def as_root(user: str, words: Sequence[str]) -> list[str]:
+    """Return the words as an exact sudo line; `-n` fails at once where the line is not allowed."""
+    return ["/usr/bin/sudo", "-n", *([] if user == "root" else ["-H", "-u", user]), *words]
+
+
+class Systemd:
+    """Template units `<app>-<service>@<instance>.service`, started by exact sudo lines."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def name(self, service: Service, instance: str) -> str:
+        """Return the unit's name."""
+        return f"{self.contract.app}-{service.name}@{instance}.service"
+
+    def start(self, service: Service, instance: str) -> None:
+        """Start the unit, also after a start limit was hit by an earlier broken release."""
+        name = self.name(service, instance)
+        self._sudo("reset-failed", name, 10, check=False)
+        self._sudo("start", name, service.boot_timeout + MARGIN)
+
+    def stop(self, service: Service, instance: str) -> None:
+        """Stop the unit; its TimeoutStopSec bounds it."""
+        self._sudo("stop", self.name(service, instance), service.stop_timeout + MARGIN)
+
+    def unit(self, service: Service, instance: str) -> Unit:
+        """Ask systemd; needs no privilege."""
+        output = run(
+            [SYSTEMCTL, "show", "--property=ActiveState,MainPID,NRestarts", self.name(service, instance)],
+            what="ask systemd for a unit",
+            timeout=10,
+        )
+        facts = dict(line.partition("=")[::2] for line in output.splitlines())
+        pid = int(facts.get("MainPID", "0"))
+        return Unit(
+            facts.get("ActiveState") in ("active", "activating", "deactivating"),
+            pid or None,
+            int(facts.get("NRestarts") or 0),
+        )
+
+    def _sudo(self, verb: str, unit: str, timeout: float, *, check: bool = True) -> None:
+        words = as_root("root", [SYSTEMCTL, verb, unit])
+        try:
+            run(
+                words,
+                what=f"{verb} {unit}",
+                timeout=timeout,
+                next_step=f"look at `systemctl status {unit}` and `journalctl -u {unit}`; "
+                f"the exact sudo line `{SYSTEMCTL} {verb} {unit}` must be allowed",
+            )
+        except Failure:
+            if check:
+                raise
+
+
+class Pm2:
+    """Applications `<app>-<service>-<instance>` of the application user's pm2 daemon.
+
+    An instance is deleted rather than stopped: pm2 would start it again from the folder that it once resolved.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.ecosystem = f"/etc/namaskah/{contract.app}/ecosystem.config.js"
+
+    def name(self, service: Service, instance: str) -> str:
+        """Return the application's name in pm2."""
+        return f"{self.contract.app}-{service.name}-{instance}"
+
+    def start(self, service: Service, instance: str) -> None:
+        """Start the application from the provisioned ecosystem file."""
+        self._pm2(["start", self.ecosystem, "--only", self.name(service, instance)], service.boot_timeout + MARGIN)
+
+    def stop(self, service: Service, instance: str) -> None:
+        """Delete the application: pm2 sends SIGINT, waits kill_timeout, then SIGKILL."""
+        if self._entry(service, instance) is not None:
+            self._pm2(["delete", self.name(service, instance)], service.stop_timeout + MARGIN)
+
+    def unit(self, service: Service, instance: str) -> Unit:
+        """Ask the daemon."""
+        entry = self._entry(service, instance)
+        if entry is None:
+            return Unit(active=False, pid=None, restarts=0)
+        facts = entry["pm2_env"]
+        return Unit(
+            facts["status"] in ("online", "launching", "stopping"), entry["pid"] or None, int(facts["restart_time"])
+        )
+
+    def _entry(self, service: Service, instance: str) -> dict[str, Any] | None:
+        output = self._pm2(["jlist"], 20)
+        # A daemon that has just been started greets before it answers.
+        start = output.find("[{") if "[{" in output else output.rfind("[]")
+        entries: list[dict[str, Any]] = json.loads(output[start:])
+        return next((entry for entry in entries if entry["name"] == self.name(service, instance)), None)
+
+    def _pm2(self, words: list[str], timeout: float) -> str:
+        return run(
+            as_root(self.contract.app_user, [PM2, *words]),
+            what="pm2 " + " ".join(words),
+            timeout=timeout,
+            next_step=f"as root: su -s /bin/sh {self.contract.app_user} -c 'pm2 list; pm2 logs --nostream'",
+        )
+
+
+class Supervisor:
+    """Programs `<service>-<instance>` of a supervisord that this user may talk to."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def start(self, service: Service, instance: str) -> None:
+        """Start the program."""
+        output = self._control("start", service, instance, service.boot_timeout + MARGIN)
+        if "ERROR" in output and "already started" not in output:
+            raise Failure(
+                "failed",
+                f"start {service.name}-{instance}",
+                "supervisord",
+                output.strip(),
+                "read the program's log named in the supervisor's configuration",
+            )
+
+    def stop(self, service: Service, instance: str) -> None:
+        """Stop the program; its stopwaitsecs bounds it."""
+        self._control("stop", service, instance, service.stop_timeout + MARGIN)
+
+    def unit(self, service: Service, instance: str) -> Unit:
+        """Ask the daemon: `name  RUNNING  pid 12, uptime 0:00:10`. It does not count restarts."""
+        words = self._control("status", service, instance, 10).split()
+        state = words[1] if len(words) > 1 else "UNKNOWN"
+        pid = int(words[words.index("pid") + 1].rstrip(",")) if "pid" in words else None
+        return Unit(state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF"), pid, 1 if state == "BACKOFF" else 0)
+
+    def _control(self, verb: str, service: Service, instance: str, timeout: float) -> str:
+        words = [
+            self.contract.raw["supervisor_control"],
+            "-c",
+            self.contract.supervisor_config,
+            verb,
+            f"{service.name}-{instance}",
+        ]
+        try:
+            # supervisorctl's exit status mixes "not running" with "no connection"; its words are read instead.
+            done = subprocess.run(
+                words, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failure(
+                "failed",
+                f"supervisorctl {verb} {service.name}-{instance}",
+                self.contract.supervisor_config,
+                str(error),
+                "check that supervisord runs",
+            ) from None
+        output = done.stdout + done.stderr
+        if "refused connection" in output or "no such file" in output or "no such process" in output:
+            raise Failure(
+                "failed",
+                f"supervisorctl {verb} {service.name}-{instance}",
+                self.contract.supervisor_config,
+                output.strip(),
+                "check that supervisord runs and knows this program",
+            )
+        return output
+
+
+MANAGERS: dict[str, type[Systemd | Pm2 | Supervisor]] = {
+    "systemd": Systemd,
+    "pm2": Pm2,
+    "supervisor": Supervisor,
+}
+
+
+def manager_of(contract: Contract) -> Manager:
+    """Return the process manager that the contract names."""
+    return MANAGERS[contract.process_manager](contract)
+
+
+def runs_as_other_user(contract: Contract) -> bool:
+    """Tell whether the application's processes belong to another user than this one."""
+    return bool(contract.app_user != getpass.getuser())

@@ -1,0 +1,102 @@
+"""What is known of the releases on a host? Each keeps its own record; order comes from records, never from mtime."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .contract import INSTANCES, Contract, Service
+from .files import link_target, point, read_json, write_json
+from .journal import now
+
+NAME = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release folder of a host."""
+
+    contract: Contract
+    id: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder, by its real path."""
+        return self.contract.releases / self.id
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The release's record; empty where prepare has not finished."""
+        return read_json(self.folder / ".release.json") or {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether prepare has finished it."""
+        return (self.folder / ".release.json").exists()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services as they were agreed when this release was prepared."""
+        facts = read_json(self.folder / ".namaskah" / "launch.json")
+        return self.contract.services_of(facts["services"])
+
+    @property
+    def instance(self) -> str | None:
+        """The instance that this release runs as, or ran as last."""
+        target = link_target(self.folder / "run")
+        name = Path(target).name if target else None
+        return name if name in INSTANCES else None
+
+    def mark(self, state: str, **facts: Any) -> None:
+        """Write the release's state, with facts about the change, into its record."""
+        record = self.record
+        record.update(state=state, changed=now(), **facts)
+        write_json(self.folder / ".release.json", record)
+
+    def take(self, instance: str) -> None:
+        """Make this release the one that `instance` starts, with its sockets reached through the release."""
+        point(self.folder / "run", str(self.contract.runtime_of(instance)))
+        point(self.contract.root / "instances" / instance, f"../releases/{self.id}")
+
+
+def current(contract: Contract) -> Release | None:
+    """Return the release that `current` names, or None before the first."""
+    target = link_target(contract.current)
+    name = Path(target).name if target else ""
+    return Release(contract, name) if NAME.match(name) else None
+
+
+def on_instance(contract: Contract, instance: str) -> Release | None:
+    """Return the release that an instance would start."""
+    target = link_target(contract.root / "instances" / instance)
+    name = Path(target).name if target else ""
+    return Release(contract, name) if NAME.match(name) and (contract.releases / name).is_dir() else None
+
+
+def all_of(contract: Contract) -> list[Release]:
+    """Return every complete release on the host, oldest first by the time in its name."""
+    try:
+        names = sorted(entry.name for entry in contract.releases.iterdir() if NAME.match(entry.name))
+    except FileNotFoundError:
+        return []
+    return [release for release in (Release(contract, name) for name in names) if release.complete]
+
+
+def of_commit(contract: Contract, commit: str) -> Release | None:
+    """Return the newest complete release of a commit whose virtualenv is still there, or None."""
+    found = [release for release in all_of(contract) if release.record["commit"] == commit]
+    usable = [release for release in found if (contract.root / "venvs" / release.record["venv"] / ".complete").exists()]
+    return usable[-1] if usable else None
+
+
+def last_good_before(contract: Contract) -> Release | None:
+    """Return the release that was live before the current one and is still good: the target of a plain rollback."""
+    live = current(contract)
+    good = [
+        release
+        for release in all_of(contract)
+        if release.record["state"] == "superseded" and (live is None or release.id != live.id)
+    ]
+    return max(good, key=lambda release: str(release.record.get("confirmed", "")), default=None)

@@ -1,0 +1,84 @@
+"""Which releases may go? Retention by meaning: failures never cost a good release, and nothing in use is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from .contract import INSTANCES, Contract
+from .release import Release, all_of, current, last_good_before, on_instance
+
+BAD_KEPT = 3  # failed releases kept as evidence besides the rules for good ones
+DAY = 86400.0  # seconds
+
+
+def protected(contract: Contract) -> set[str]:
+    """Return the releases that no rule may drop: live, the good one before it, tagged, and what an instance names."""
+    live, before = current(contract), last_good_before(contract)
+    named = [live, before, *(on_instance(contract, name) for name in INSTANCES)]
+    tagged = [
+        release
+        for release in all_of(contract)
+        if release.record.get("tag") and release.record["state"] in ("live", "superseded")
+    ]
+    return {release.id for release in [*named, *tagged[-contract.keep_releases :]] if release}
+
+
+def droppable(contract: Contract) -> list[Release]:
+    """Return the releases to drop, oldest first: beyond the kept number of good ones, and of bad ones."""
+    safe = protected(contract)
+    rest = [release for release in all_of(contract) if release.id not in safe]
+    good = [release for release in rest if release.record["state"] == "superseded"]
+    failed = [release for release in rest if release.record["state"] in ("bad", "prepared")]
+    return good[: max(0, len(good) - contract.keep_releases)] + failed[: max(0, len(failed) - BAD_KEPT)]
+
+
+def prune(contract: Contract) -> dict[str, Any]:
+    """Drop what retention allows, then virtualenvs and pooled files that nothing needs; return what went."""
+    dropped = []
+    for release in droppable(contract):
+        # The record goes first: a folder without record is no release, whatever happens next.
+        (release.folder / ".release.json").unlink()
+        shutil.rmtree(release.folder)
+        dropped.append(release.id)
+    return {
+        "releases": dropped,
+        "unfinished": drop_unfinished(contract),
+        "venvs": drop_venvs(contract),
+        "assets": drop_assets(contract),
+    }
+
+
+def drop_unfinished(contract: Contract) -> list[str]:
+    """Remove folders that no prepare has finished; called under the lease, so nobody works on them."""
+    known = {release.id for release in all_of(contract)}
+    leftovers = [entry for entry in contract.releases.iterdir() if entry.is_dir() and entry.name not in known]
+    for entry in leftovers:
+        shutil.rmtree(entry)
+    return [entry.name for entry in leftovers]
+
+
+def drop_venvs(contract: Contract) -> list[str]:
+    """Remove virtualenvs that no release names."""
+    needed = {release.record["venv"] for release in all_of(contract)}
+    unneeded = [entry for entry in (contract.root / "venvs").iterdir() if entry.is_dir() and entry.name not in needed]
+    for entry in unneeded:
+        shutil.rmtree(entry)
+        entry.with_suffix(".lock").unlink(missing_ok=True)
+    return [entry.name for entry in unneeded]
+
+
+def drop_assets(contract: Contract) -> int:
+    """Remove pooled files that no release of the last days had; return how many."""
+    oldest = time.time() - contract.keep_assets_days * DAY
+    count = 0
+    for folder, _, names in os.walk(contract.shared / "assets"):
+        for name in names:
+            path = Path(folder, name)
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+                count += 1
+    return count

@@ -1,0 +1,217 @@
+"""How does a host change to another release, and how does it come back? The machine of docs/adr/0001.
+
+Every function that changes something is called under the host's switch lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import journal
+from .contract import Contract, other
+from .failure import Failure
+from .files import link_target, lock, point, read_json, sync_folder, write_json
+from .instances import Instance
+from .release import Release, current
+
+UNCONFIRMED = ("armed", "switched", "returning")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The content of `switch.json`. `deadline` and `until` count seconds of the boot clock, valid for `boot` only."""
+
+    phase: str
+    run: str
+    by: str
+    old: str | None
+    old_instance: str | None
+    new: str
+    new_instance: str
+    boot: str
+    deadline: float
+    retiring: str = ""
+    until: float = 0.0
+    why: str = ""
+
+
+def boot_id() -> str:
+    """Return the kernel's name of this boot (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def clock() -> float:
+    """Return seconds since boot, sleep included: nobody can set this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def switch_file(contract: Contract) -> Path:
+    """Return the path of the record of an unconfirmed switch."""
+    return contract.root / "switch.json"
+
+
+def read(contract: Contract) -> Switch | None:
+    """Return the recorded switch, or None when `current` is final."""
+    raw = read_json(switch_file(contract))
+    return Switch(**raw) if raw else None
+
+
+def write(contract: Contract, switch: Switch) -> Switch:
+    """Record the switch durably and return it."""
+    write_json(switch_file(contract), asdict(switch))
+    return switch
+
+
+def clear(contract: Contract) -> None:
+    """Remove the record: `current` is final and nothing is left to stop."""
+    with contextlib.suppress(FileNotFoundError):
+        switch_file(contract).unlink()
+        sync_folder(contract.root)
+
+
+@contextlib.contextmanager
+def locked(contract: Contract, wait: float = 120) -> Iterator[None]:
+    """Hold the host's switch lock."""
+    with lock(contract.root / "switch.lock", wait):
+        yield
+
+
+def note(contract: Contract, run: str, by: str, act: str, **facts: Any) -> None:
+    """Write an act of the switch into the host's journal."""
+    journal.append(contract.root / "journal.jsonl", {"run": run, "by": by, "host": contract.host, "act": act, **facts})
+
+
+def instance_of(contract: Contract, release: str | None, name: str | None) -> Instance | None:
+    """Return the instance of a recorded side of the switch, or None before the first release."""
+    return Instance(contract, Release(contract, release), name) if release and name else None
+
+
+def sides(contract: Contract, switch: Switch) -> tuple[Instance | None, Instance]:
+    """Return the old and the new instance of a switch."""
+    new = Instance(contract, Release(contract, switch.new), switch.new_instance)
+    return instance_of(contract, switch.old, switch.old_instance), new
+
+
+def stage(contract: Contract, release: Release) -> tuple[Instance | None, Instance]:
+    """Choose the idle instance for `release`, free it, and point it there. Nothing that serves is touched."""
+    unfinished = read(contract)
+    if unfinished and unfinished.phase in UNCONFIRMED:
+        raise Failure(
+            "refused",
+            "switch",
+            contract.host,
+            f"the switch to {unfinished.new} by run {unfinished.run} is neither confirmed nor returned",
+            "run `namaskah-deploy recover` first",
+        )
+    live = current(contract)
+    live_name = live.instance if live else None
+    old = Instance(contract, live, live_name) if live and live_name else None
+    name = other(live_name) if live_name else "blue"
+    if live and not live_name:
+        raise Failure(
+            "refused",
+            "switch",
+            contract.host,
+            f"{live.id} is live but was never switched to by a release",
+            "`current` was changed by hand: point it back, or remove it to begin anew",
+        )
+    if live and live.id == release.id:
+        raise Failure("refused", "switch", contract.host, f"{release.id} is live already", "nothing is to be done")
+    retire_now(contract, name)
+    release.take(name)
+    return old, Instance(contract, release, name)
+
+
+def retire_now(contract: Contract, name: str) -> None:
+    """Stop whatever still runs on an instance, its grace cut short, and forget the record of its retirement."""
+    target = link_target(contract.root / "instances" / name)
+    release = Release(contract, Path(target).name) if target else None
+    if release and release.complete:
+        leftover = Instance(contract, release, name)
+        leftover.stop(leftover.services())
+    switch = read(contract)
+    if switch and switch.phase == "retiring" and switch.retiring == name:
+        clear(contract)
+
+
+def arm(contract: Contract, run: dict[str, Any], old: Instance | None, new: Instance, seconds: float) -> Switch:
+    """Record where from and where to before anything is switched: from here on, the watcher can return."""
+    switch = Switch(
+        "armed",
+        run["id"],
+        run["by"],
+        old.release.id if old else None,
+        old.name if old else None,
+        new.release.id,
+        new.name,
+        boot_id(),
+        clock() + seconds,
+    )
+    return write(contract, switch)
+
+
+def go(contract: Contract, switch: Switch) -> Switch:
+    """Rename `current` to the new release, with the services that may not overlap changed around it."""
+    old, new = sides(contract, switch)
+    new.release.mark("provisional", run=switch.run)
+    if old:
+        old.stop(old.services(overlap=False))
+    point(contract.current, f"releases/{new.release.id}")
+    switch = write(contract, replace(switch, phase="switched"))
+    note(contract, switch.run, switch.by, "switched", old=switch.old, new=switch.new, instance=new.name)
+    new.start(new.services(overlap=False))
+    return switch
+
+
+def confirm(contract: Contract, switch: Switch) -> None:
+    """Make the switch final; the old instance keeps its open connections until its grace ends."""
+    old, new = sides(contract, switch)
+    new.release.mark("live", confirmed=journal.now())
+    if old:
+        old.release.mark("superseded")
+        write(contract, replace(switch, phase="retiring", retiring=old.name, until=clock() + old.grace()))
+    note(contract, switch.run, switch.by, "confirmed", release=switch.new, instead_of=switch.old)
+    if not old:
+        clear(contract)
+
+
+def give_back(contract: Contract, switch: Switch, why: str, *, bad: bool) -> None:
+    """Return to the old release, from whatever state; every step may have been done before.
+
+    `bad` says that the new release itself failed: it is then never a target again unless forced.
+    """
+    old, new = sides(contract, switch)
+    switch = write(contract, replace(switch, phase="returning", why=why))
+    new.stop(new.services(overlap=False))
+    if old:
+        old.release.take(old.name)
+        old.ensure(old.services(overlap=True))
+        point(contract.current, f"releases/{old.release.id}")
+        old.ensure(old.services(overlap=False))
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            contract.current.unlink()
+            sync_folder(contract.root)
+    new.release.mark("bad" if bad else "prepared", why=why)
+    note(contract, switch.run, switch.by, "returned", release=switch.old, instead_of=switch.new, why=why)
+    write(contract, replace(switch, phase="retiring", retiring=new.name, until=clock() + new.grace()))
+
+
+def retire(contract: Contract) -> bool:
+    """Stop the retiring instance once its connections are gone or its grace is over; return whether it is done."""
+    switch = read(contract)
+    if switch is None or switch.phase != "retiring":
+        return True
+    instance = next(side for side in sides(contract, switch) if side and side.name == switch.retiring)
+    over = switch.boot != boot_id() or clock() >= switch.until
+    if not over and instance.connections():
+        return False
+    instance.stop(instance.services())
+    note(contract, switch.run, switch.by, "retired", release=instance.release.id, instance=instance.name)
+    clear(contract)
+    return True

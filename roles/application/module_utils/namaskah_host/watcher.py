@@ -1,0 +1,51 @@
+"""How does the armed return come to life beside a run? As a provisioned unit, or as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from .commands import run
+from .contract import Contract
+from .failure import Failure
+from .files import read_json
+from .managers import SYSTEMCTL, as_root
+from .switch import Switch
+
+ACKNOWLEDGED_WITHIN = 15.0  # seconds
+
+
+def start(contract: Contract, switch: Switch) -> None:
+    """Start the watcher and wait until it has acknowledged this very switch; raises Failure when it does not."""
+    if contract.raw["return"] == "systemd":
+        unit = f"{contract.app}-return.service"
+        run(
+            as_root("root", [SYSTEMCTL, "restart", unit]),
+            what="arm the automatic return",
+            timeout=30,
+            next_step=f"provision the host, or allow the exact sudo line `{SYSTEMCTL} restart {unit}`",
+        )
+    else:
+        with (contract.root / "host" / "watch.log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, str(contract.host_program), "watch", "--root", str(contract.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+    end = time.monotonic() + ACKNOWLEDGED_WITHIN
+    while time.monotonic() < end:
+        seen = read_json(contract.root / "watch.json")
+        if seen and (seen["run"], seen["deadline"], seen["boot"]) == (switch.run, switch.deadline, switch.boot):
+            return
+        time.sleep(0.05)
+    raise Failure(
+        "failed",
+        "arm the automatic return",
+        contract.host,
+        f"the watcher did not acknowledge within {ACKNOWLEDGED_WITHIN:g} s",
+        f"look at {contract.app}-return.service or {contract.root}/host/watch.log",
+    )

@@ -1,0 +1,31 @@
+#!/usr/bin/python
+"""Make a provisional switch final on a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.namaskah_host import activation, lease
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.module import serve
+
+DOCUMENTATION = r"""
+module: namaskah_confirm
+short_description: Make a provisional switch final on a host
+description:
+  - Afterwards the old instance keeps only its open connections, and stops when they are gone or its grace is over.
+options:
+  contract: {description: The contract of the application., type: dict, required: true}
+  run: {description: "The run: id, by, release, fence.", type: dict, required: true}
+"""
+
+
+def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict[str, Any]:
+    """Confirm under the lease."""
+    with lease.working(contract, run):
+        return activation.confirm(contract, run)
+
+
+if __name__ == "__main__":
+    serve(act)

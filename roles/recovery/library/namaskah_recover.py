@@ -1,0 +1,54 @@
+#!/usr/bin/python
+"""Bring a host to a final state after a bad end, from whatever is found there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.namaskah_host import activation, lease
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.module import serve
+
+DOCUMENTATION = r"""
+module: namaskah_recover
+short_description: Bring a host to a final state after a bad end
+description:
+  - An unconfirmed switch returns, or is completed where other hosts have confirmed the same run. An instance that
+    nobody switched to is stopped. The lease of the run that ended is given back. Needs neither git nor a package index.
+options:
+  contract: {description: The contract of the application., type: dict, required: true}
+  run: {description: "The run that asks: id and by.", type: dict, required: true}
+  decided: {description: Runs whose switch some host has confirmed., type: list, elements: str, default: []}
+  why: {description: The reason that the record keeps., type: str, required: true}
+  bad: {description: Whether the release itself failed., type: bool, default: false}
+"""
+
+
+def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
+    """Recover, unless a living run of somebody else holds the lease."""
+    holder = lease.holder(contract)
+    if holder and holder["run"] != run["id"] and not run.get("force"):
+        raise lease.held(contract, holder, "a run that has not expired holds it")
+    if not (contract.root / "releases").is_dir():
+        return {"host": contract.host, "state": "nothing", "serving": None, "from": None, "to": None, "why": ""}
+    try:
+        result = activation.recover(contract, module.params["decided"], module.params["why"], bad=module.params["bad"])
+    except Failure as failure:
+        failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}  # type: ignore[attr-defined]
+        raise
+    if holder:
+        lease.release(contract, holder["run"])
+    return result
+
+
+if __name__ == "__main__":
+    serve(
+        act,
+        {
+            "decided": {"type": "list", "elements": "str", "default": []},
+            "why": {"type": "str", "required": True},
+            "bad": {"type": "bool", "default": False},
+        },
+    )
