@@ -6,8 +6,8 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Fails on every database."""
 
-    dependencies = [("payments", "0002_payment_channel")]
+    dependencies = [("payments", "0002_payment_note")]
 
     operations = [
-        migrations.RunSQL("UPDATE payments_payment SET channel = terminal", migrations.RunSQL.noop),
+        migrations.RunSQL("UPDATE payments_payment SET note = terminal", migrations.RunSQL.noop),
     ]

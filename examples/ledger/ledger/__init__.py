@@ -1,0 +1,3 @@
+"""Payments, written down once."""
+
+VERSION = "1.0.0"
