@@ -8,8 +8,8 @@ from .engine import run_load
 from .process import Load, LoadError
 from .profiles import DASHBOARD, PLAIN, PROFILES, Profile, StaticFile
 from .report import Report
-from .settings import Rates, Settings, SettingsRefused
-from .target import Target, TargetRefused, resolve_target
+from .settings import Rates, Settings, SettingsError
+from .target import Target, TargetError, resolve_target
 
 __all__ = [
     "DASHBOARD",
@@ -21,10 +21,10 @@ __all__ = [
     "Rates",
     "Report",
     "Settings",
-    "SettingsRefused",
+    "SettingsError",
     "StaticFile",
     "Target",
-    "TargetRefused",
+    "TargetError",
     "resolve_target",
     "run_load",
 ]

@@ -8,22 +8,25 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .engine import run_load
 from .profiles import PROFILES, Profile, StaticFile
-from .report import Report
-from .settings import KINDS, Rates, Settings, SettingsRefused
-from .target import TargetRefused, resolve_target
+from .settings import KINDS, Rates, Settings, SettingsError
+from .target import TargetError, resolve_target
+
+if TYPE_CHECKING:
+    from .report import Report
 
 GOOD, FAILED, REFUSED = 0, 1, 2
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options, in the order of the help."""
+    """Return the options, in the order of the help."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.load",
-        description="Constant-rate HTTP, POST, keep-alive, static and WebSocket load on a lab address, and its judgement.",
-        epilog="Exit codes: 0 no failure, 1 something failed, 2 refused options. SIGINT and SIGTERM end the load early.",
+        description="Constant-rate HTTP, POST, static and WebSocket load on a lab address, and its judgement.",
+        epilog="Exit codes: 0 no failure, 1 something failed, 2 refused options. SIGINT, SIGTERM: end early.",
     )
     parser.add_argument("--url", required=True, help="the front: http://ADDRESS[:PORT] or https://...")
     parser.add_argument("--host-header", metavar="NAME", help="the site's name (default: as in --url)")
@@ -44,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """The settings that the options mean. Raises TargetRefused, SettingsRefused."""
+    """Return the settings that the options mean. Raises TargetError, SettingsError."""
     target = resolve_target(options.url, options.host_header, tuple(options.allow), options.cafile)
     return Settings(
         target=target,
@@ -74,11 +77,11 @@ def _rates(options: argparse.Namespace) -> Rates:
     for text in options.rate_of:
         kind, _, value = text.partition("=")
         if kind not in KINDS:
-            raise SettingsRefused(f"--rate-of {text}: expected KIND=R with KIND one of {', '.join(KINDS)}")
+            raise SettingsError(f"--rate-of {text}: expected KIND=R with KIND one of {', '.join(KINDS)}")
         try:
             rates = replace(rates, **{kind: float(value)})
         except ValueError:
-            raise SettingsRefused(f"--rate-of {text}: {value!r} is not a number") from None
+            raise SettingsError(f"--rate-of {text}: {value!r} is not a number") from None
     return rates
 
 
@@ -88,7 +91,7 @@ def _token(path: Path | None) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise SettingsRefused(f"--token-file {path}: {error.strerror}") from None
+        raise SettingsError(f"--token-file {path}: {error.strerror}") from None
 
 
 async def _run(settings: Settings) -> Report:
@@ -103,14 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         settings = settings_of(options)
-    except (TargetRefused, SettingsRefused) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (TargetError, SettingsError) as error:
+        sys.stderr.write(f"error: {error}\n")
         return REFUSED
     report = asyncio.run(_run(settings))
-    print(report)
+    sys.stdout.write(f"{report}\n")
     if options.json:
         options.json.write_text(report.to_json() + "\n", encoding="utf-8")
     too_long = options.max_gap_ms is not None and report.longest_gap_ms > options.max_gap_ms
     if too_long:
-        print(f"the longest gap, {report.longest_gap_ms:.0f} ms, is over {options.max_gap_ms:.0f} ms")
+        sys.stdout.write(f"the longest gap, {report.longest_gap_ms:.0f} ms, is over {options.max_gap_ms:.0f} ms\n")
     return FAILED if report.failed or too_long else GOOD

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from .clients import GetClient, KeepAliveClient, PaymentClient, SlowClient, StaticClient
-from .gaps import LagMonitor
+from .clients import GetClient, PaymentClient, SlowClient
+from .errors import RequestError
+from .gaps import Gap, LagMonitor
+from .keepalive import KeepAliveClient
 from .ledger import compare_ledger
 from .pacing import Pacer
 from .recorder import Recorder
@@ -15,8 +17,8 @@ from .report import LedgerReport, Report
 from .session import Session
 from .settings import KINDS, WEBSOCKET, Settings
 from .sockets import SocketClient, SocketStats
+from .static import StaticClient
 
-DRAIN_MARGIN = 5.0
 Watcher = Callable[["Run"], None]
 
 
@@ -69,19 +71,18 @@ class Run:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         lag = asyncio.create_task(self._lag.run())
         sockets = [asyncio.create_task(client.run(at * 0.02)) for at, client in enumerate(self._sockets)]
-        pacing = [
-            asyncio.create_task(pacer.run((at + 1) / (len(self._pacers) + 1))) for at, pacer in enumerate(self._pacers)
-        ]
+        share = 1 / (len(self._pacers) + 1)
+        pacing = [asyncio.create_task(pacer.run((at + 1) * share)) for at, pacer in enumerate(self._pacers)]
         try:
             await self._wait(stop, pacing)
-        finally:
+            stopped = self.recorder.now()
             await _cancel(pacing)
-        stopped = self.recorder.now()
-        self._stop.set()
-        await self._drain(sockets)
+            await self._drain(sockets)
+        finally:
+            await _cancel([lag, *pacing, *sockets])
         self.recorder.close(stopped)
-        await _cancel([lag])
-        return self._report(started, stopped, await self._ledger())
+        ended_by = "stop" if stop.is_set() else "time"
+        return self._report(started, stopped, ended_by, await self._ledger())
 
     async def _wait(self, stop: asyncio.Event, pacing: list[asyncio.Task[None]]) -> None:
         stopping = asyncio.create_task(stop.wait())
@@ -94,16 +95,19 @@ class Run:
             task.result()
 
     async def _drain(self, sockets: list[asyncio.Task[None]]) -> None:
-        settings = self._settings
-        bound = settings.request_timeout + settings.profile.slow_seconds + DRAIN_MARGIN
-        await asyncio.gather(*(pacer.drain(bound) for pacer in self._pacers))
+        """Let requests finish and closed WebSockets come back, within the bounds that the settings imply."""
+        self._stop.set()
+        await asyncio.gather(*(pacer.drain(self._settings.drain_requests()) for pacer in self._pacers))
         self._keepalive.close()
-        if sockets:
-            bound = settings.back_within + 3 * settings.websocket_timeout + DRAIN_MARGIN
-            done, late = await asyncio.wait(sockets, timeout=bound)
-            await _cancel(list(late))
-            for task in done:
-                task.result()
+        if not sockets:
+            return
+        done, late = await asyncio.wait(sockets, timeout=self._settings.drain_websockets())
+        for task in done:
+            task.result()
+        for _ in late:
+            self.recorder.failed(
+                WEBSOCKET, "", RequestError("unfinished", "neither open nor closed when the load ended")
+            )
 
     async def _ledger(self) -> LedgerReport:
         payments = self._payments
@@ -111,7 +115,7 @@ class Run:
             return LedgerReport()
         return await compare_ledger(self._session, payments.prefix, payments.sent, payments.acknowledged)
 
-    def _report(self, started: str, stopped: float, ledger: LedgerReport) -> Report:
+    def _report(self, started: str, stopped: float, ended_by: str, ledger: LedgerReport) -> Report:
         recorder, target = self.recorder, self._settings.target
         gap = recorder.gap
         return Report(
@@ -120,23 +124,25 @@ class Run:
             profile=self._settings.profile.name,
             started_at=started,
             seconds=round(stopped, 3),
+            ended_by=ended_by,
             kinds={kind: record.report() for kind, record in recorder.kinds.items()},
             longest_gap_ms=round(gap.longest * 1000, 1),
             gap_at=round(gap.since, 3),
-            own_stall_ms=round(self._lag.within(*self._gap_bounds()) * 1000, 1),
+            own_stall_ms=self._own_stall(gap),
             worst_own_stall_ms=round(self._lag.longest * 1000, 1),
             keepalive=self._keepalive.report(),
             websockets=self._stats.report(),
             ledger=ledger,
             releases=[(round(at, 3), release) for at, release in recorder.releases.switches],
             release_counts=dict(recorder.releases.counts),
-            windows=[window.report() for window in recorder.windows],
+            windows=[window.report(self._own_stall(window.gap)) for window in recorder.windows],
             assets=self._static.assets,
         )
 
-    def _gap_bounds(self) -> tuple[float, float]:
-        gap, origin = self.recorder.gap, self.recorder.origin
-        return origin + gap.since, origin + gap.since + gap.longest
+    def _own_stall(self, gap: Gap) -> float:
+        """Return how long this process itself stood still within the gap, in milliseconds."""
+        since = self.recorder.origin + gap.since
+        return round(self._lag.within(since, since + gap.longest) * 1000, 1)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

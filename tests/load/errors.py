@@ -6,7 +6,7 @@ import errno
 import ssl
 
 
-class RequestFailed(Exception):
+class RequestError(Exception):
     """A request that did not get its full and right answer.
 
     `error` is a short fixed word (refused, reset, closed, short body, bad response, status, ...), `detail` says more,
@@ -21,8 +21,13 @@ class RequestFailed(Exception):
         self.status = status
         self.body = body
 
+    @property
+    def name(self) -> str:
+        """Return the word under which a report counts it; with the status where that is the fault."""
+        return f"{self.error} {self.status}" if self.status and self.error in ("status", "handshake") else self.error
 
-class NoAnswer(RequestFailed):
+
+class NoAnswerError(RequestError):
     """The connection ended before the first byte of an answer: the one case in which a browser asks again."""
 
 
@@ -30,14 +35,14 @@ class NoAnswer(RequestFailed):
 OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM)
 
 
-def from_os_error(error: OSError) -> RequestFailed:
+def from_os_error(error: OSError) -> RequestError:
     """Name an operating system's error on a connection."""
     if isinstance(error, ConnectionRefusedError):
-        return RequestFailed("refused", str(error))
+        return RequestError("refused", str(error))
     if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
-        return RequestFailed("reset", str(error))
+        return RequestError("reset", str(error))
     if isinstance(error, ssl.SSLError):
-        return RequestFailed("tls", str(error))
+        return RequestError("tls", str(error))
     if error.errno in OWN_LIMITS:
-        return RequestFailed("own limit", str(error))
-    return RequestFailed("unreachable", str(error))
+        return RequestError("own limit", str(error))
+    return RequestError("unreachable", str(error))

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 class Gap:
     """The longest pause so far between two successes; times in seconds of the load's clock."""
 
-    last: float
+    last: float = 0.0
     longest: float = 0.0
     since: float = 0.0
 
-    def success(self, now: float) -> float:
-        """Note a success and return the pause that it ended."""
+    def success(self, now: float) -> None:
+        """Note a success, which ends a pause."""
         pause = now - self.last
         if pause > self.longest:
             self.longest, self.since = pause, self.last
         self.last = max(self.last, now)
-        return pause
 
 
 class LagMonitor:
@@ -34,9 +33,9 @@ class LagMonitor:
     TICK = 0.01
 
     def __init__(self) -> None:
-        """A monitor that has seen nothing."""
+        """Begin without a stall."""
         self.longest = 0.0
-        self._seen: deque[tuple[float, float]] = deque(maxlen=5_000)
+        self._seen: deque[tuple[float, float]] = deque(maxlen=50_000)
 
     async def run(self) -> None:
         """Measure until cancelled."""
@@ -50,5 +49,5 @@ class LagMonitor:
                 self._seen.append((before, lag))
 
     def within(self, since: float, until: float) -> float:
-        """The longest stall that overlaps the given time, in seconds."""
+        """Return the longest stall that overlaps the given time, in seconds."""
         return max((lag for at, lag in self._seen if at < until and at + self.TICK + lag > since), default=0.0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import RequestFailed
-from .profiles import Profile
+from .errors import RequestError
 from .report import LedgerReport
 from .session import Session, expect_success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .profiles import Profile
 
 KEPT_KEYS = 50
 ATTEMPTS = 5
@@ -22,7 +25,7 @@ async def compare_ledger(session: Session, prefix: str, sent: set[str], acknowle
     """Read the server's ledger and compare. A ledger that cannot be read is an error in the report, not a pass."""
     try:
         executed = await _executed(session, prefix)
-    except RequestFailed as error:
+    except RequestError as error:
         return LedgerReport(error=f"{session.settings.profile.ledger_path}: {error} {error.status or ''}".strip())
     return judge_ledger(executed, sent, acknowledged)
 
@@ -50,7 +53,7 @@ def judge_ledger(executed: Iterable[str], sent: set[str], acknowledged: set[str]
 
 
 async def _executed(session: Session, prefix: str) -> list[str]:
-    """The executed keys that begin with `prefix`. Reading is tried again: here it is a measuring device, not load."""
+    """Return the executed keys that begin with `prefix`."""
     template, keys, after = session.settings.profile.ledger_path, [], "0"
     try:
         async with asyncio.timeout(READ_TIMEOUT):
@@ -60,15 +63,16 @@ async def _executed(session: Session, prefix: str) -> list[str]:
                     break
                 after = page[-1][1]
     except TimeoutError:
-        raise RequestFailed("time-out", f"no complete ledger within {READ_TIMEOUT:g} s") from None
+        raise RequestError("time-out", f"no complete ledger within {READ_TIMEOUT:g} s") from None
     return keys
 
 
 async def _read(session: Session, path: str) -> bytes:
+    """Read the ledger, trying again after a failure: here it is a measuring device, not load."""
     for attempt in range(1, ATTEMPTS):
         try:
             return await _read_once(session, path)
-        except RequestFailed:
+        except RequestError:
             await asyncio.sleep(attempt * 0.5)
     return await _read_once(session, path)
 
@@ -80,11 +84,11 @@ async def _read_once(session: Session, path: str) -> bytes:
 
 
 def _entries(body: bytes, profile: Profile) -> list[tuple[str, str]]:
-    """The keys of a page and the cursors of its entries."""
+    """Return the keys of a page and the cursors of its entries."""
     try:
         document: Any = json.loads(body)
         entries = document[profile.ledger_list] if profile.ledger_list else document
         return [(str(entry[profile.ledger_key]), str(entry.get(profile.ledger_cursor, ""))) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         detail = f"expected a list of objects with {profile.ledger_key!r}: {error!r}"
-        raise RequestFailed("bad ledger", detail, body=body) from None
+        raise RequestError("bad ledger", detail, body=body) from None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from .errors import NoAnswer, RequestFailed, from_os_error
-from .target import Target
+from .errors import NoAnswerError, RequestError, from_os_error
+
+if TYPE_CHECKING:
+    from .target import Target
 
 
 class Link(asyncio.Protocol):
@@ -16,7 +19,7 @@ class Link(asyncio.Protocol):
     """
 
     def __init__(self) -> None:
-        """A link before its connection is made."""
+        """Begin unconnected."""
         self._buffer = bytearray()
         self._wake: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -83,10 +86,10 @@ class Link(asyncio.Protocol):
         return taken
 
     async def until(self, mark: bytes, limit: int) -> bytes:
-        """Everything up to and with `mark`. Raises RequestFailed when the connection ends or `limit` is passed."""
+        """Everything up to and with `mark`. Raises RequestError when the connection ends or `limit` is passed."""
         while (at := self._buffer.find(mark)) < 0:
             if len(self._buffer) > limit:
-                raise RequestFailed("bad response", f"no {mark!r} within {limit} bytes")
+                raise RequestError("bad response", f"no {mark!r} within {limit} bytes")
             if not await self._more():
                 raise self.ending("the header is cut", bytes(self._buffer))
         return self._cut(at + len(mark))
@@ -98,26 +101,26 @@ class Link(asyncio.Protocol):
         return self._cut(size)
 
     async def rest(self, limit: int) -> bytes:
-        """Everything until the server closes. Raises RequestFailed on a reset or beyond `limit`."""
+        """Everything until the server closes. Raises RequestError on a reset or beyond `limit`."""
         while await self._more():
             if len(self._buffer) > limit:
-                raise RequestFailed("bad response", f"body longer than {limit} bytes")
+                raise RequestError("bad response", f"body longer than {limit} bytes")
         if self._lost is not None:
             raise self.ending("the body is cut", bytes(self._buffer))
         return self._cut(len(self._buffer))
 
-    def ending(self, what: str, body: bytes = b"", status: int | None = None) -> RequestFailed:
+    def ending(self, what: str, body: bytes = b"", status: int | None = None) -> RequestError:
         """Name the end of the connection: with no byte of an answer, by a reset, or by a close."""
         if not self.answered:
             reason = f"reset ({self._lost})" if self._lost else "closed"
-            return NoAnswer("no answer", f"the connection was {reason} before an answer")
+            return NoAnswerError("no answer", f"the connection was {reason} before an answer")
         if isinstance(self._lost, OSError):
-            return RequestFailed(from_os_error(self._lost).error, what, status, body)
-        return RequestFailed("closed", what, status, body)
+            return RequestError(from_os_error(self._lost).error, what, status, body)
+        return RequestError("closed", what, status, body)
 
 
 async def open_link(target: Target) -> Link:
-    """Connect. Raises RequestFailed (refused, unreachable, tls, own limit)."""
+    """Connect. Raises RequestError (refused, unreachable, tls, own limit)."""
     loop = asyncio.get_running_loop()
     try:
         _, link = await loop.create_connection(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from .errors import RequestFailed
-from .recorder import Recorder
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .recorder import Recorder
 
 
 class Pacer:
@@ -36,17 +40,23 @@ class Pacer:
     def _start(self, due: float) -> None:
         if len(self._running) >= self._limit:
             detail = f"not sent: {self._limit} requests are under way already"
-            self._recorder.failed(self._kind, "", RequestFailed("own limit", detail))
+            self._recorder.failed(self._kind, "", RequestError("own limit", detail))
             return
-        task: asyncio.Task[object] = asyncio.ensure_future(self._work(due))  # type: ignore[arg-type]
+        task: asyncio.Task[object] = asyncio.ensure_future(self._work(due))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
 
-    async def drain(self, timeout: float) -> None:
-        """Let the requests under way finish; after `timeout` seconds they are cancelled and count as failed."""
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # A mistake of this program must not look like a request that was never made.
+            self._recorder.failed(self._kind, "", RequestError("own error", repr(error)))
+
+    async def drain(self, seconds: float) -> None:
+        """Let the requests under way finish; after `seconds` they are cancelled and count as failed."""
         if not self._running:
             return
-        _, unfinished = await asyncio.wait(self._running, timeout=timeout)
+        _, unfinished = await asyncio.wait(self._running, timeout=seconds)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from .engine import DRAIN_MARGIN
 from .report import Report
-from .settings import Settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .settings import Settings
 
 READY_TIMEOUT = 30.0
+LEDGER_BOUND = 90.0
 
 
 class LoadError(RuntimeError):
@@ -47,49 +51,77 @@ class Load:
         """
         root, environment = _module_root(), dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), environment.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.worker"],
+        process = self._process = subprocess.Popen(
+            # -P: the current folder may hold another package of the same name.
+            [sys.executable, "-P", "-m", f"{__package__}.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
         )
-        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_output, self._read_errors)]
+        self._readers = [
+            threading.Thread(target=self._read_output, args=(process.stdout,), daemon=True),
+            threading.Thread(target=self._read_errors, args=(process.stderr,), daemon=True),
+        ]
         for thread in self._readers:
             thread.start()
         self._tell(self.settings.to_json())
         ready = self._ready.wait(READY_TIMEOUT)
-        if self._process.poll() is not None and self.report is None:
+        if process.poll() is not None and self.report is None:
+            self._close()
             raise LoadError(f"the load's process ended at once: {self._error_text()}")
         if expect_good and (not ready or self.progress.get("failed")):
             report = self.stop()
             raise LoadError(f"the site is not good before the test begins (ready: {ready}):\n{report}")
         return self
 
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the load's process; None before the start."""
+        return self._process.pid if self._process else None
+
     def mark(self, name: str) -> None:
         """Begin a new window in the report, e.g. "deploy 3"."""
         self._tell("mark " + " ".join(name.split()))
 
     def stop(self) -> Report:
-        """End the load, wait for what is under way, and return the report. Raises LoadError if there is none."""
+        """End the load, wait for what is under way, and return the report.
+
+        Raises LoadError if there is none, or if the load ended before: then it did not cover what the test did.
+        """
+        report = self._finish()
+        if report.ended_by == "time":
+            raise LoadError(
+                f"the load ended by itself after {self.settings.seconds:g} s, before the test did: {report}"
+            )
+        return report
+
+    def wait(self) -> Report:
+        """Wait until the load has ended by its own time, and return the report. Raises LoadError if there is none."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.settings.seconds + self._drain_bound())
+        return self._finish()
+
+    def _finish(self) -> Report:
         process = self._process
         if process is None:
             raise LoadError("the load was not started")
-        if self.report is None:
-            self._tell("stop")
-            try:
-                process.wait(self._drain_bound())
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for thread in self._readers:
-            thread.join(5)
-        if process.stdin:
-            process.stdin.close()
+        if process.stdin is not None and not process.stdin.closed:
+            self._end(process)
         if self.report is None:
             raise LoadError(f"the load's process ended with {process.returncode} and no report: {self._error_text()}")
         return self.report
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        self._tell("stop")
+        try:
+            process.wait(self._drain_bound())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._close()
 
     def __enter__(self) -> Self:
         """Start, on a good site."""
@@ -98,20 +130,33 @@ class Load:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; `report` then holds the finding."""
-        self.stop()
+        """Stop; `report` then holds the finding. An error of the test itself is not covered up by one of the load."""
+        try:
+            self.stop()
+        except LoadError:
+            if error is None:
+                raise
+
+    def _close(self) -> None:
+        """Read what is left to read, and close the pipes."""
+        for thread in self._readers:
+            thread.join(5)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if self._process else ():
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
     def _tell(self, line: str) -> None:
-        assert self._process is not None and self._process.stdin is not None, "the load was not started"
+        if self._process is None or self._process.stdin is None:
+            raise LoadError("the load was not started")
         try:
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             return  # it has ended; `stop` says how
 
-    def _read_output(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        for line in self._process.stdout:
+    def _read_output(self, output: IO[str]) -> None:
+        for line in output:
             message = json.loads(line)
             if "report" in message:
                 self.report = Report.from_dict(message["report"])
@@ -120,22 +165,18 @@ class Load:
                 self._ready.set()
         self._ready.set()
 
-    def _read_errors(self) -> None:
-        assert self._process is not None and self._process.stderr is not None
-        self._errors.extend(self._process.stderr)
+    def _read_errors(self, errors: IO[str]) -> None:
+        self._errors.extend(errors)
 
     def _error_text(self) -> str:
         return "".join(self._errors[-20:]).strip() or "it said nothing"
 
     def _drain_bound(self) -> float:
-        """Longer than everything that the worker itself bounds after `stop`, the reading of the ledger included."""
-        one = self.settings
-        requests = one.request_timeout + one.profile.slow_seconds + DRAIN_MARGIN
-        sockets = one.back_within + 3 * one.websocket_timeout + DRAIN_MARGIN
-        return requests + sockets + 90.0
+        """Return more than everything that the worker itself bounds after `stop`, in seconds."""
+        return self.settings.drain_requests() + self.settings.drain_websockets() + LEDGER_BOUND
 
 
 def _module_root() -> Path:
-    """The folder from which this package is imported under its present name."""
+    """Return the folder from which this package is imported under its present name."""
     assert __package__
     return Path(__file__).resolve().parents[len(__package__.split("."))]

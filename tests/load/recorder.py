@@ -7,11 +7,14 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .errors import RequestFailed
 from .gaps import Gap
 from .releases import ReleaseTrack
 from .report import KEPT_FAILURES, Failure, KindReport, WindowReport
+
+if TYPE_CHECKING:
+    from .errors import RequestError
 
 # Kinds whose answers come from the application at a steady rate; see Report.longest_gap_ms.
 GAP_KINDS = ("get", "keepalive", "payment")
@@ -22,7 +25,7 @@ MAX_WINDOWS = 2_000
 class KindRecord:
     """The results of one kind."""
 
-    gap: Gap
+    gap: Gap = field(default_factory=Gap)
     ok: int = 0
     failed: int = 0
     latencies: array[float] = field(default_factory=lambda: array("d"))
@@ -30,7 +33,7 @@ class KindRecord:
     failures: list[Failure] = field(default_factory=list)
 
     def report(self) -> KindReport:
-        """The figures for the report."""
+        """Return the figures for the report."""
         ordered = sorted(self.latencies)
         return KindReport(
             sent=self.ok + self.failed,
@@ -54,11 +57,13 @@ class Window:
     since: float
     ok: int = 0
     failed: int = 0
-    longest_gap: float = 0.0
+    gap: Gap = field(default_factory=Gap)
 
-    def report(self) -> WindowReport:
-        """The figures for the report."""
-        return WindowReport(self.name, round(self.since, 3), self.ok, self.failed, _milliseconds(self.longest_gap))
+    def report(self, own_stall_ms: float) -> WindowReport:
+        """Return the figures for the report."""
+        return WindowReport(
+            self.name, round(self.since, 3), self.ok, self.failed, _milliseconds(self.gap.longest), own_stall_ms
+        )
 
 
 class Recorder:
@@ -68,8 +73,8 @@ class Recorder:
         """Start the clock."""
         self._loop = asyncio.get_running_loop()
         self.origin = self._loop.time()
-        self.kinds = {kind: KindRecord(Gap(0.0)) for kind in kinds}
-        self.gap = Gap(0.0)
+        self.kinds = {kind: KindRecord() for kind in kinds}
+        self.gap = Gap()
         self.releases = ReleaseTrack()
         self.windows = [Window("start", 0.0)]
 
@@ -90,13 +95,20 @@ class Recorder:
         record.gap.success(now)
         window.ok += 1
         if kind in GAP_KINDS:
-            window.longest_gap = max(window.longest_gap, self.gap.success(now))
+            self._steady(now)
 
-    def failed(self, kind: str, path: str, error: RequestFailed) -> None:
+    def _steady(self, now: float) -> None:
+        """Note a success of a kind that is sent at a steady rate; the gap it ends counts to the present window."""
+        window = self.windows[-1]
+        window.gap.last = self.gap.last
+        window.gap.success(now)
+        self.gap.success(now)
+
+    def failed(self, kind: str, path: str, error: RequestError) -> None:
         """Note a failure, with its text if it is one of the first."""
         record = self.kinds[kind]
         record.failed += 1
-        record.errors[f"{error.error} {error.status}" if error.status else error.error] += 1
+        record.errors[error.name] += 1
         self.windows[-1].failed += 1
         if len(record.failures) < KEPT_FAILURES:
             body = error.body[:200].decode("utf-8", "replace")
@@ -109,10 +121,10 @@ class Recorder:
             if record.gap.last < stopped:
                 record.gap.success(stopped)
         if self.gap.last < stopped and any(kind in self.kinds for kind in GAP_KINDS):
-            self.windows[-1].longest_gap = max(self.windows[-1].longest_gap, self.gap.success(stopped))
+            self._steady(stopped)
 
     def progress(self) -> dict[str, object]:
-        """A small summary for a live display."""
+        """Return a small summary for a live display."""
         return {
             "seconds": round(self.now(), 1),
             "ok": sum(record.ok for record in self.kinds.values()),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .profiles import Profile
-from .wire import Response
+if TYPE_CHECKING:
+    from .profiles import Profile
+    from .wire import Response
 
 MAX_SWITCHES = 2_000
 
@@ -41,7 +42,7 @@ class ReleaseTrack:
 
 
 def release_of(response: Response, path: str, profile: Profile) -> str:
-    """The release that an answer names, by header or by a member of its JSON; empty if none."""
+    """Return the release that an answer names, by header or by a member of its JSON; empty if none."""
     header = response.headers.get(profile.release_header.lower(), "")
     if header or path not in (profile.health_path, profile.payment_path, profile.slow_path):
         return header

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from .table import as_text
+
 SCHEMA = 1
 KEPT_FAILURES = 20
 
@@ -57,7 +59,8 @@ class WebSocketReport:
     """WebSocket clients. `codes` counts the close codes received (1006: ended without a close frame).
 
     `back_in_time` of `closed` were open and answering again within `Settings.back_within`; `slowest_back_ms` is the
-    longest absence. `refused_while_away` counts handshakes that failed during that allowed time, `unanswered` the
+    longest absence. A connection cut again before its first answer is the same absence, but another code.
+    `refused_while_away` counts handshakes that failed during that allowed time, `unanswered` the
     messages whose connection ended before the reply.
     """
 
@@ -107,13 +110,17 @@ class LedgerReport:
 
 @dataclass(frozen=True)
 class WindowReport:
-    """The part of the load between two marks (a deploy, a rollback): requests that ended, and the longest gap."""
+    """The part of the load between two marks (a deploy, a rollback): what ended in it.
+
+    The longest gap is as in Report; it counts to the window in which it ended.
+    """
 
     name: str
     since: float
     ok: int = 0
     failed: int = 0
     longest_gap_ms: float = 0.0
+    own_stall_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class Report:
     `longest_gap_ms` is the longest pause between two successes of the kinds that the application itself answers at a
     steady rate (get, keepalive, payment): static files come from nginx and would hide an application that stands
     still. `own_stall_ms` is the longest stall of the load's own process within that gap, `worst_own_stall_ms` at all.
-    `releases` lists each switch seen, as (seconds, release).
+    `releases` lists each switch seen, as (seconds, release). `ended_by` is `stop`, or `time` when the bound ended it.
     """
 
     target: str
@@ -131,6 +138,7 @@ class Report:
     profile: str
     started_at: str
     seconds: float
+    ended_by: str
     kinds: dict[str, KindReport]
     longest_gap_ms: float = 0.0
     gap_at: float = 0.0
@@ -173,12 +181,12 @@ class Report:
         return data
 
     def to_json(self, indent: int | None = 2) -> str:
-        """The report as a JSON document."""
+        """Return the report as a JSON document."""
         return json.dumps(self.to_dict(), indent=indent)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Report:
-        """The inverse of `to_dict`."""
+        """Return the inverse of `to_dict`."""
         plain = {item.name: data[item.name] for item in fields(cls)}
         plain["kinds"] = {name: _kind(entry) for name, entry in data["kinds"].items()}
         plain["keepalive"] = KeepAliveReport(**data["keepalive"])
@@ -190,9 +198,7 @@ class Report:
         return cls(**plain)
 
     def __str__(self) -> str:
-        """The readable table."""
-        from .table import as_text  # the table needs this module's types
-
+        """Return the readable table."""
         return as_text(self)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import RequestFailed
+from .errors import RequestError
 from .link import Link, open_link
-from .profiles import Profile
-from .recorder import Recorder
 from .releases import release_of
-from .settings import Settings
 from .wire import Response, build_request, read_response
+
+if TYPE_CHECKING:
+    from .profiles import Profile
+    from .recorder import Recorder
+    from .settings import Settings
 
 Fetch = Callable[[], Awaitable[Response]]
 Check = Callable[[Response], None]
@@ -26,18 +29,19 @@ class Session:
     recorder: Recorder
 
     def request(self, method: str, path: str, body: bytes = b"", keep: bool = False) -> bytes:
-        """The bytes of a request to the front, with the site's name and the authorization."""
+        """Return the bytes of a request to the front, with the site's name and the authorization."""
         headers = self.settings.auth()
         if body:
             headers["Content-Type"] = "application/json"
-        return build_request(method, path, self.settings.target.host_header, headers, body, keep)
+        host = self.settings.target.host_header
+        return build_request(method, path, host=host, headers=headers, body=body, keep=keep)
 
     async def connect(self) -> Link:
-        """A new connection to the front."""
+        """Return a new connection to the front."""
         return await open_link(self.settings.target)
 
     async def fetch_once(self, method: str, path: str, body: bytes = b"") -> Response:
-        """One request on a connection of its own, with `Connection: close`. Raises RequestFailed."""
+        """One request on a connection of its own, with `Connection: close`. Raises RequestError."""
         link = await self.connect()
         try:
             link.send(self.request(method, path, body))
@@ -45,11 +49,11 @@ class Session:
         finally:
             link.close()
 
-    async def judge(self, kind: str, path: str, due: float, fetch: Fetch, check: Check, extra: float = 0.0) -> bool:
+    async def judge(self, kind: str, path: str, due: float, *, fetch: Fetch, check: Check, extra: float = 0.0) -> bool:
         """Run `fetch`, record what came of it, and say whether it was good.
 
         The time-out counts from `due` (seconds of the recorder's clock), plus `extra` seconds. `check` raises
-        RequestFailed for an answer that is complete and yet wrong.
+        RequestError for an answer that is complete and yet wrong.
         """
         recorder, began = self.recorder, self.recorder.now()
         limit = self.settings.request_timeout + extra
@@ -58,11 +62,11 @@ class Session:
                 response = await fetch()
             check(response)
         except TimeoutError:
-            recorder.failed(kind, path, RequestFailed("time-out", f"no complete answer within {limit:g} s"))
-        except RequestFailed as error:
+            recorder.failed(kind, path, RequestError("time-out", f"no complete answer within {limit:g} s"))
+        except RequestError as error:
             recorder.failed(kind, path, error)
         except asyncio.CancelledError:
-            recorder.failed(kind, path, RequestFailed("unfinished", "still under way when the load ended"))
+            recorder.failed(kind, path, RequestError("unfinished", "still under way when the load ended"))
             raise
         else:
             self._note_release(response, path, began)
@@ -80,11 +84,11 @@ def expect_get(response: Response, path: str, profile: Profile) -> None:
     expect_success(response)
     if profile.release_required and path == profile.health_path and not release_of(response, path, profile):
         detail = f"no {profile.release_header} header and no {profile.release_key!r}: is this the application?"
-        raise RequestFailed("wrong content", detail, response.status, response.body)
+        raise RequestError("wrong content", detail, response.status, response.body)
 
 
 def expect_success(response: Response) -> None:
-    """Accept 200 to 299. Raises RequestFailed for any other status; for a redirection it says where to."""
+    """Accept 200 to 299. Raises RequestError for any other status; for a redirection it says where to."""
     if not 200 <= response.status < 300:
         where = response.headers.get("location", "")
-        raise RequestFailed("status", f"redirects to {where}" if where else "", response.status, response.body)
+        raise RequestError("status", f"redirects to {where}" if where else "", response.status, response.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -11,6 +12,10 @@ from .target import Target
 
 KINDS = ("get", "keepalive", "payment", "slow", "static")
 WEBSOCKET = "websocket"
+DRAIN_MARGIN = 5.0
+# What may stand in a request as it is: a line break would end the header.
+LEGAL_PATH = re.compile(r"/[!-~]*")
+LEGAL_HOST = re.compile(r"[A-Za-z0-9.\-:\[\]]+")
 # Bounds of a single run: what a mistyped option may cost at most.
 MAX_RATE = 1_000.0
 MAX_REQUESTS = 5_000_000
@@ -18,7 +23,7 @@ MAX_SECONDS = 6 * 3600.0
 MAX_WEBSOCKETS = 500
 
 
-class SettingsRefused(ValueError):
+class SettingsError(ValueError):
     """The wanted load is out of bounds or makes no sense; the text names the option."""
 
 
@@ -40,7 +45,7 @@ class Rates:
 
     def total(self) -> float:
         """All requests a second."""
-        return sum(getattr(self, kind) for kind in KINDS)
+        return self.get + self.keepalive + self.payment + self.slow + self.static
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what is out of bounds."""
+        _check(
+            bool(LEGAL_HOST.fullmatch(self.target.host_header)), f"host header {self.target.host_header!r}: not a name"
+        )
+        for path in self._paths():
+            _check(bool(LEGAL_PATH.fullmatch(path)), f"path {path!r}: expected /... without spaces")
         _check(0 < self.seconds <= MAX_SECONDS, f"seconds: {self.seconds:g} is not within 0 and {MAX_SECONDS:g}")
         for kind in KINDS:
             rate = getattr(self.rates, kind)
@@ -85,8 +95,14 @@ class Settings:
             any(self.rate_of(kind) for kind in KINDS) or self.websocket_clients() > 0, "nothing to do: every rate is 0"
         )
 
+    def _paths(self) -> list[str]:
+        profile = self.profile
+        single = (profile.health_path, profile.payment_path, profile.ledger_path, profile.slow_path)
+        files = [file.path for file in profile.static]
+        return [path for path in (*single, profile.websocket_path, *profile.get_paths, *profile.pages, *files) if path]
+
     def rate_of(self, kind: str) -> float:
-        """Requests a second of `kind`; 0 where the profile has no path for it."""
+        """Return requests a second of `kind`; 0 where the profile has no path for it."""
         profile = self.profile
         wanted = {
             "get": profile.get_paths,
@@ -102,8 +118,16 @@ class Settings:
         return self.websockets if self.profile.websocket_path else 0
 
     def auth(self) -> dict[str, str]:
-        """The authorization header, or nothing without a token."""
+        """Return the authorization header, or nothing without a token."""
         return {self.profile.auth_header: self.profile.auth_value.format(token=self.token)} if self.token else {}
+
+    def drain_requests(self) -> float:
+        """Return how long requests under way may still take after the end, in seconds."""
+        return self.request_timeout + self.profile.slow_seconds + DRAIN_MARGIN
+
+    def drain_websockets(self) -> float:
+        """Return how long WebSockets may take to come back and close after the end, in seconds."""
+        return self.back_within + 3 * self.websocket_timeout + DRAIN_MARGIN
 
     def to_json(self) -> str:
         """One line of JSON, secret included: for a pipe, never for a file or a log."""
@@ -111,7 +135,7 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """The inverse of `to_json`."""
+        """Return the inverse of `to_json`."""
         data: dict[str, Any] = json.loads(text)
         profile = data.pop("profile")
         static = tuple(StaticFile(**entry) for entry in profile.pop("static"))
@@ -127,4 +151,4 @@ class Settings:
 
 def _check(good: bool, message: str) -> None:
     if not good:
-        raise SettingsRefused(message)
+        raise SettingsError(message)

@@ -6,20 +6,24 @@ import asyncio
 import json
 import random
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Origin
 
-from .errors import RequestFailed, from_os_error
+from .errors import RequestError, from_os_error
 from .report import WebSocketReport
-from .session import Session
 from .settings import WEBSOCKET
+
+if TYPE_CHECKING:
+    from .session import Session
 
 # A client that was cut comes back within a second; jitter keeps many of them from coming at the same moment.
 FIRST_DELAY = (0.05, 0.9)
 NEXT_DELAY = (0.2, 0.6)
 LATE_DELAY = (0.8, 1.2)
+JITTER = random.SystemRandom()
 
 
 class DirectConnect(connect):
@@ -42,7 +46,6 @@ class SocketStats:
 
     def note_close(self, error: ConnectionClosed) -> None:
         """Count the close code that the server sent; without a close frame it is 1006 (RFC 6455 7.1.5)."""
-        self.closed += 1
         self.codes[str(error.rcvd.code) if error.rcvd else "1006"] += 1
         if error.rcvd and error.rcvd.reason and len(self.reasons) < 50:
             self.reasons[error.rcvd.reason[:100]] += 1
@@ -54,7 +57,7 @@ class SocketStats:
         self.slowest_back = max(self.slowest_back, absence)
 
     def report(self) -> WebSocketReport:
-        """The figures for the report."""
+        """Return the figures for the report."""
         return WebSocketReport(
             opened=self.opened,
             closed=self.closed,
@@ -85,13 +88,13 @@ class SocketClient:
         while not self._stop.is_set() or self._return_pending():
             try:
                 connection = await self._open()
-            except RequestFailed as error:
+            except RequestError as error:
                 self._refused(error)
-                await self._pause(random.uniform(*(LATE_DELAY if self._reported_away else NEXT_DELAY)))
+                await self._pause(JITTER.uniform(*(LATE_DELAY if self._reported_away else NEXT_DELAY)))
                 continue
             await self._stay(connection)
             if not self._stop.is_set() or self._return_pending():
-                await asyncio.sleep(random.uniform(*FIRST_DELAY))
+                await asyncio.sleep(JITTER.uniform(*FIRST_DELAY))
 
     def _return_pending(self) -> bool:
         return self._closed_at is not None and not self._reported_away
@@ -115,23 +118,25 @@ class SocketClient:
                 f"{scheme}://{target.host_header}{self._path}",
                 host=target.address,
                 port=target.port,
-                origin=target.origin,
+                origin=Origin(target.origin),
                 additional_headers=settings.auth(),
                 open_timeout=settings.websocket_timeout,
                 close_timeout=settings.websocket_timeout,
                 ping_interval=None,
+                # Read on without a limit: a full queue would stop the reading, and a close would be noticed late.
+                max_queue=None,
                 proxy=None,
                 **tls,
             )
         except TimeoutError as error:
-            raise RequestFailed("time-out", f"no handshake within {settings.websocket_timeout:g} s") from error
+            raise RequestError("time-out", f"no handshake within {settings.websocket_timeout:g} s") from error
         except OSError as error:
             raise from_os_error(error) from error
         except (WebSocketException, EOFError) as error:
             raise _handshake_failure(error) from error
 
-    def _refused(self, error: RequestFailed) -> None:
-        """A refused handshake fails, unless it happens while the client may still be away."""
+    def _refused(self, error: RequestError) -> None:
+        """Count a refused handshake as failed, unless the client may still be away."""
         if self._closed_at is None:
             self._session.recorder.failed(WEBSOCKET, self._path, error)
             self.settled = True
@@ -145,7 +150,7 @@ class SocketClient:
         if not self._reported_away and self._session.recorder.now() - self._closed_at > allowed:
             self._reported_away = True
             self._session.recorder.failed(
-                WEBSOCKET, self._path, RequestFailed("not back", f"within {allowed:g} s: {why}")
+                WEBSOCKET, self._path, RequestError("not back", f"within {allowed:g} s: {why}")
             )
 
     async def _stay(self, connection: ClientConnection) -> None:
@@ -182,12 +187,10 @@ class SocketClient:
             async with asyncio.timeout(self._session.settings.websocket_timeout):
                 await self._converse(connection)
         except TimeoutError:
-            recorder.failed(WEBSOCKET, self._path, RequestFailed("time-out", "no reply to a message"))
+            recorder.failed(WEBSOCKET, self._path, RequestError("time-out", "no reply to a message"))
+            self._stats.codes["no reply"] += 1
             self._leave()
             return False
-        except ConnectionClosed:
-            self._stats.unanswered += 1
-            raise
         recorder.succeeded(WEBSOCKET, due)
         self.settled = True
         return True
@@ -198,11 +201,15 @@ class SocketClient:
             await (await connection.ping())
             return
         await connection.send(json.dumps(profile.websocket_message))
-        while not _matches(await connection.recv(), profile.websocket_reply):
-            pass  # other messages of the application
+        try:
+            while not _matches(await connection.recv(), profile.websocket_reply):
+                pass  # other messages of the application
+        except ConnectionClosed:
+            self._stats.unanswered += 1
+            raise
 
     def _note_answer(self) -> None:
-        """The first answer after a close makes the client count as back."""
+        """Count the client as back with the first answer after a close."""
         if self._closed_at is not None:
             absence = self._session.recorder.now() - self._closed_at
             self._check_absence("the answer came later")
@@ -214,8 +221,9 @@ class SocketClient:
         self._leave()
 
     def _leave(self) -> None:
-        """The absence counts from the first close: one that is opened and cut again is not back."""
+        """Let the absence count from the first close: one that is opened and cut again is not back."""
         if self._closed_at is None:
+            self._stats.closed += 1
             self._closed_at = self._session.recorder.now()
         else:
             self._check_absence("it was cut again before it answered")
@@ -229,11 +237,11 @@ def _matches(message: str | bytes, wanted: Any) -> bool:
     return isinstance(document, dict) and all(document.get(key) == value for key, value in wanted.items())
 
 
-def _handshake_failure(error: Exception) -> RequestFailed:
+def _handshake_failure(error: Exception) -> RequestError:
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     body = getattr(response, "body", None) or b""
     cause = error.__cause__
     if status is None and isinstance(cause, OSError):
         return from_os_error(cause)
-    return RequestFailed("handshake", str(error) or type(error).__name__, status, bytes(body))
+    return RequestError("handshake", str(error) or type(error).__name__, status, bytes(body))

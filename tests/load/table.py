@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from .report import Failure, KindReport, Report
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .report import Failure, KindReport, Report
 
 SHOWN_FAILURES = 10
 
 
 def as_text(report: Report) -> str:
-    """The report as lines of text, judgement last."""
+    """Return the report as lines of text, judgement last."""
     lines = [f"load on {report.target} ({report.host_header}), {report.seconds:.1f} s from {report.started_at}"]
     lines += _kinds(report)
     lines += [
-        f"longest gap {report.longest_gap_ms:.0f} ms at {report.gap_at:.1f} s "
-        f"(own stall within it {report.own_stall_ms:.0f} ms, worst {report.worst_own_stall_ms:.0f} ms)"
+        (
+            f"longest gap {report.longest_gap_ms:.0f} ms at {report.gap_at:.1f} s "
+            f"(own stall within it {report.own_stall_ms:.0f} ms, worst {report.worst_own_stall_ms:.0f} ms)"
+        )
     ]
     lines += _connections(report)
     lines += _ledger(report)
@@ -65,9 +70,11 @@ def _ledger(report: Report) -> list[str]:
     if not ledger.checked:
         return []
     lines = [
-        f"ledger: {ledger.acknowledged} acknowledged, {ledger.executed} executed, {ledger.missing} missing, "
-        f"{ledger.duplicates} executed more than once, {ledger.unknown} unknown, "
-        f"{ledger.unacknowledged} executed without an answer"
+        (
+            f"ledger: {ledger.acknowledged} acknowledged, {ledger.executed} executed, {ledger.missing} missing, "
+            f"{ledger.duplicates} executed more than once, {ledger.unknown} unknown, "
+            f"{ledger.unacknowledged} executed without an answer"
+        )
     ]
     named = {
         "missing": ledger.missing_keys,

@@ -19,7 +19,7 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 
 
-class TargetRefused(ValueError):
+class TargetError(ValueError):
     """The address is none that this program may load, or cannot be understood; the text says what to change."""
 
 
@@ -42,7 +42,7 @@ class Target:
         return f"{'https' if self.tls else 'http'}://{self.host_header}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A verifying context for https, trusting `cafile` where given; None for plain http."""
+        """Return a verifying context for https, trusting `cafile` where given; None for plain http."""
         return _verifying_context(self.cafile) if self.tls else None
 
     @property
@@ -62,17 +62,17 @@ def resolve_target(
 ) -> Target:
     """Check `url` (scheme, host and port alone) and pin its address.
 
-    `allow` lists private networks, in CIDR notation, that belong to the lab. Raises TargetRefused.
+    `allow` lists private networks, in CIDR notation, that belong to the lab. Raises TargetError.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise TargetRefused(f"target {url!r}: expected http://ADDRESS[:PORT] or https://ADDRESS[:PORT]")
+        raise TargetError(f"target {url!r}: expected http://ADDRESS[:PORT] or https://ADDRESS[:PORT]")
     if parts.path.strip("/") or parts.query or parts.username:
-        raise TargetRefused(f"target {url!r}: give scheme, address and port only; paths belong to the profile")
+        raise TargetError(f"target {url!r}: give scheme, address and port only; paths belong to the profile")
     try:
         port = parts.port
     except ValueError as error:
-        raise TargetRefused(f"target {url!r}: {error}") from None
+        raise TargetError(f"target {url!r}: {error}") from None
     tls = parts.scheme == "https"
     address = _checked_address(parts.hostname, url, tuple(_lab_network(text) for text in allow))
     return Target(address, port or (443 if tls else 80), host_header or parts.netloc, tls, cafile)
@@ -82,9 +82,9 @@ def _lab_network(text: str) -> Network:
     try:
         network = ipaddress.ip_network(text)
     except ValueError as error:
-        raise TargetRefused(f"--allow {text}: {error}; expected a network such as 10.213.0.0/16") from None
+        raise TargetError(f"--allow {text}: {error}; expected a network such as 10.213.0.0/16") from None
     if not any(_within(network, private) for private in (*PRIVATE, *LOOPBACK)):
-        raise TargetRefused(f"--allow {text}: only networks inside {', '.join(map(str, PRIVATE))} may be allowed")
+        raise TargetError(f"--allow {text}: only networks inside {', '.join(map(str, PRIVATE))} may be allowed")
     return network
 
 
@@ -99,7 +99,7 @@ def _checked_address(host: str, url: str, allowed: tuple[Network, ...]) -> str:
     for address in addresses:
         if not any(address in network for network in (*LOOPBACK, *allowed)):
             named = "" if str(address) == host else f" (it is {address})"
-            raise TargetRefused(
+            raise TargetError(
                 f"target {url!r}{named} is refused: only loopback, or a private network of the lab given with "
                 f"--allow NETWORK, may be put under load"
             )
@@ -114,6 +114,6 @@ def _addresses(host: str, url: str) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise TargetRefused(f"target {url!r}: {host} has no address ({error}); give an IP address") from None
+        raise TargetError(f"target {url!r}: {host} has no address ({error}); give an IP address") from None
     # IPv4 first: test servers on `localhost` seldom listen on both families.
     return sorted({ipaddress.ip_address(str(entry[4][0])) for entry in found}, key=lambda one: (one.version, str(one)))

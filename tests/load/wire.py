@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import RequestFailed
-from .link import Link
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .link import Link
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -23,9 +27,9 @@ class Response:
 
 
 def build_request(
-    method: str, path: str, host: str, headers: Mapping[str, str], body: bytes = b"", keep: bool = False
+    method: str, path: str, *, host: str, headers: Mapping[str, str], body: bytes = b"", keep: bool = False
 ) -> bytes:
-    """The bytes of one request."""
+    """Return the bytes of one request."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", f"Connection: {'keep-alive' if keep else 'close'}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body or method == "POST":
@@ -34,7 +38,7 @@ def build_request(
 
 
 async def read_response(link: Link) -> Response:
-    """Read one answer to a GET or POST, to its last byte. Raises RequestFailed, NoAnswer."""
+    """Read one answer to a GET or POST, to its last byte. Raises RequestError, NoAnswerError."""
     status, headers, version = await _read_head(link)
     while 100 <= status < 200:
         status, headers, version = await _read_head(link)
@@ -49,24 +53,24 @@ async def _read_head(link: Link) -> tuple[int, dict[str, str], str]:
     version, _, rest = lines[0].partition(" ")
     code = rest[:3]
     if version not in ("HTTP/1.1", "HTTP/1.0") or not (code.isascii() and code.isdigit() and len(code) == 3):
-        raise RequestFailed("bad response", f"status line {lines[0][:80]!r}")
+        raise RequestError("bad response", f"status line {lines[0][:80]!r}")
     headers: dict[str, str] = {}
     for line in lines[1:-2]:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
-            raise RequestFailed("bad response", f"header line {line[:80]!r}", int(code))
+            raise RequestError("bad response", f"header line {line[:80]!r}", int(code))
         key = name.lower()
         headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
     return int(code), headers, version
 
 
 async def _read_body(link: Link, status: int, headers: Mapping[str, str]) -> tuple[bytes, bool]:
-    """The body, and whether its end was marked by something other than the connection's end."""
+    """Return the body, and whether its end was marked by something other than the connection's end."""
     if status in (204, 304):
         return b"", True
     if "transfer-encoding" in headers:
         if headers["transfer-encoding"].lower() != "chunked":
-            raise RequestFailed("bad response", f"transfer-encoding {headers['transfer-encoding']!r}", status)
+            raise RequestError("bad response", f"transfer-encoding {headers['transfer-encoding']!r}", status)
         return await _read_chunks(link, status), True
     if "content-length" in headers:
         length = _length(headers["content-length"], status)
@@ -78,7 +82,7 @@ def _length(text: str, status: int) -> int:
     values = {value.strip() for value in text.split(",")}
     value = values.pop()
     if values or not (value.isascii() and value.isdigit()) or int(value) > MAX_BODY:
-        raise RequestFailed("bad response", f"content-length {text[:40]!r}", status)
+        raise RequestError("bad response", f"content-length {text[:40]!r}", status)
     return int(value)
 
 
@@ -89,7 +93,7 @@ async def _exactly(link: Link, size: int, status: int, before: bytes) -> bytes:
         got = len(before) + len(data)
         how = "reset" if ending.error == "reset" else "close"
         detail = f"{got} of {len(before) + size} bytes, then {how}"
-        raise RequestFailed("short body", detail, status, before + data)
+        raise RequestError("short body", detail, status, before + data)
     return data
 
 
@@ -100,10 +104,10 @@ async def _read_chunks(link: Link, status: int) -> bytes:
         if size == 0:
             break
         if len(body) + size > MAX_BODY:
-            raise RequestFailed("bad response", f"body longer than {MAX_BODY} bytes", status)
+            raise RequestError("bad response", f"body longer than {MAX_BODY} bytes", status)
         body += await _exactly(link, size, status, bytes(body))
         if await _exactly(link, 2, status, bytes(body)) != b"\r\n":
-            raise RequestFailed("bad response", "a chunk is longer than it says", status, bytes(body))
+            raise RequestError("bad response", "a chunk is longer than it says", status, bytes(body))
     while await _line(link, status, bytes(body)):
         pass  # trailers
     return bytes(body)
@@ -114,14 +118,14 @@ async def _chunk_size(link: Link, status: int, before: bytes) -> int:
     try:
         return int(digits, 16)
     except ValueError:
-        raise RequestFailed("bad response", f"chunk size {digits[:40]!r}", status, before) from None
+        raise RequestError("bad response", f"chunk size {digits[:40]!r}", status, before) from None
 
 
 async def _line(link: Link, status: int, before: bytes) -> bytes:
     try:
         return (await link.until(b"\r\n", MAX_HEAD))[:-2]
-    except RequestFailed as error:
+    except RequestError as error:
         if error.error in ("closed", "reset"):
             detail = f"{len(before)} bytes of a chunked body without its end, then {error.error}"
-            raise RequestFailed("short body", detail, status, before) from error
+            raise RequestError("short body", detail, status, before) from error
         raise

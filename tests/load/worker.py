@@ -20,7 +20,8 @@ PROGRESS_INTERVAL = 0.5
 def say(message: dict[str, object]) -> None:
     """One JSON line to the parent; a parent that is gone is no reason to fail."""
     try:
-        print(json.dumps(message), flush=True)
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         return
 

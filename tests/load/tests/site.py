@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.frames import Frame, Opcode
@@ -22,6 +22,16 @@ from websockets.server import ServerProtocol
 
 # From the kind of a request (its path without the query) and its number, from 1, to the fault; "" is a good answer.
 Plan = Callable[[str, int], str]
+EVERY = range(1, 1_000_000)
+EVERY_FIFTH = EVERY[4::5]
+
+
+def faulty(fault: str, numbers: Container[int] = EVERY, at: str = "") -> Plan:
+    """Plan `fault` for the requests with these numbers; `at` one path (or `websocket`) only, where given."""
+    return lambda route, number: fault if number in numbers and (not at or route == at) else ""
+
+
+GOOD = faulty("")
 PAGE = b'<html><script src="/static/app.111.js"></script><link href="/static/app.111.css"></html>'
 PAGE_SIZE = 40
 
@@ -144,7 +154,7 @@ class Reply:
         self._writer, self._keep = writer, keep
 
     async def send(self, status: int, content: bytes, fault: str) -> bool:
-        """Returns whether the connection goes on."""
+        """Return whether the connection goes on."""
         if fault in ("drop", "executed unanswered"):
             return False
         if fault == "reset":
@@ -234,8 +244,8 @@ class SocketConnection:
 
 
 @contextlib.contextmanager
-def running(plan: Plan = lambda route, number: "") -> Iterator[Site]:
-    """A site that serves on a loopback port until the block ends."""
+def running(plan: Plan = GOOD) -> Iterator[Site]:
+    """Serve on a loopback port until the block ends."""
     site = Site(plan)
     site.start()
     try:
