@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options.action(options)
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        sys.stderr.write(f"lab: {error}\n")
         return 1
     return 0
 
@@ -61,14 +61,14 @@ def _up(options: argparse.Namespace) -> None:
 def _down(options: argparse.Namespace) -> None:
     with exclusive(state_dir() / ".lock"):
         Lab.open(options.name).destroy()
-    print(f"lab {options.name} is gone")
+    _say(f"lab {options.name} is gone")
 
 
 def _list(_: argparse.Namespace) -> None:
     for record in state.load_all():
         owner = f"process {record.owner.pid}" if record.owner else "kept until `down`"
         owner = "leftover, removed at the next start" if record.stale() else owner
-        print(f"{record.name}  {len(record.hosts)} hosts  {Lab(record).network.subnet}  {owner}")
+        _say(f"{record.name}  {len(record.hosts)} hosts  {Lab(record).network.subnet}  {owner}")
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -76,23 +76,22 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _describe(lab: Lab) -> None:
-    print(f"lab {lab.name} in {lab.folder}")
+    _say(f"lab {lab.name} in {lab.folder}")
     for host in lab.hosts.values():
-        print(
-            f"  {host.name:8} {host.address:15} {host.record.group:9} {host.record.suite:9} {host.system_state() or 'off'}"
-        )
+        what = f"{host.record.group:9} {host.record.suite:9} {host.system_state() or 'off'}"
+        _say(f"  {host.name:8} {host.address:15} {what}")
     config, name = lab.keys.ssh_config, next(iter(lab.hosts), "HOST")
-    print(f"log in      ssh -F {config} {name}      (root; ops@{name} has sudo)")
-    print(f"inventory   {lab.inventory}")
-    print(f"try it      ansible -i {lab.inventory} all -m ansible.builtin.ping")
-    print(f"git         git://{lab.network.controller}/NAME.git is {lab.origin.folder}/NAME.git here")
-    print(f"wheels      {lab.wheels.url} is {lab.wheels.folder} here")
-    print(f"remove it   python -m tests.lab down --name {lab.name}")
+    _say(f"log in      ssh -F {config} {name}      (root; ops@{name} has sudo)")
+    _say(f"inventory   {lab.inventory}")
+    _say(f"try it      ansible -i {lab.inventory} all -m ansible.builtin.ping")
+    _say(f"git         git://{lab.network.controller}/NAME.git is {lab.origin.folder}/NAME.git here")
+    _say(f"wheels      {lab.wheels.url} is {lab.wheels.folder} here")
+    _say(f"remove it   python -m tests.lab down --name {lab.name}")
 
 
 def _check(_: argparse.Namespace) -> None:
     capabilities.require()
-    print("a lab can be had here")
+    _say("a lab can be had here")
 
 
 def _watch(options: argparse.Namespace) -> None:
@@ -101,6 +100,10 @@ def _watch(options: argparse.Namespace) -> None:
         with exclusive(state_dir() / ".lock"):
             if record.folder.is_dir():
                 Lab.open(options.name).destroy()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

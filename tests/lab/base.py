@@ -19,10 +19,10 @@ from tests.lab.mirror import apt_options, machine_mirror
 from tests.lab.paths import cache_dir
 
 SUITES = ("bookworm", "trixie")
-PACKAGES = (
-    "systemd systemd-sysv dbus libpam-systemd openssh-server sudo procps iproute2 curl ca-certificates acl "
-    "python3 python3-venv git zstd rsync postgresql nginx-light haproxy nodejs"
-).split()
+_SYSTEM = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "procps", "iproute2", "ca-certificates", "acl"]
+_ACCESS = ["openssh-server", "sudo", "curl", "rsync", "zstd", "git"]
+_SERVICES = ["python3", "python3-venv", "postgresql", "nginx-light", "haproxy", "nodejs"]
+PACKAGES = sorted([*_SYSTEM, *_ACCESS, *_SERVICES])
 # Installed, but off until a host's role starts them (a Debian package starts its service by default).
 DORMANT = ("postgresql.service", "nginx.service", "haproxy.service")
 # Timers that would look for work in the middle of a test.

@@ -1,14 +1,11 @@
-"""What can be done with a host of the lab: boot it, use it, and hurt it."""
+"""What a host's life is: made, booted, powered off, made as new, removed."""
 
-import shlex
-import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab.command import run
 from tests.lab.disk import Disk
 from tests.lab.errors import LabError
+from tests.lab.faults import Faults
 from tests.lab.host_files import write_identity, write_names, write_pip_conf
 from tests.lab.keys import Keys
 from tests.lab.machine import Machine
@@ -16,39 +13,27 @@ from tests.lab.network import Port
 from tests.lab.state import HostRecord
 
 _READY_SECONDS = 60
-Completed = subprocess.CompletedProcess[str]
 
 
-class Host:
+class Host(Faults):
     """A real Debian host. `name` resolves on its neighbours, `address` on the lab's bridge.
 
-    `ssh` goes the way an operator goes; `run` enters from below and works without a network.
+    `neighbours` is the lab's list of all its hosts, which may grow.
     """
 
     def __init__(
-        self,
-        record: HostRecord,
-        neighbours: list[HostRecord],
-        keys: Keys,
-        port: Port,
-        disk: Disk,
-        machine: Machine,
+        self, record: HostRecord, *, neighbours: list[HostRecord], keys: Keys, port: Port, disk: Disk, machine: Machine
     ) -> None:
+        super().__init__(record.name, keys, machine, port)
         self.record = record
-        self._neighbours = neighbours
-        self.name = record.name
         self.address = record.address
-        self._keys = keys
-        self._port = port
+        self._neighbours = neighbours
         self._disk = disk
-        self._machine = machine
 
     @property
     def root_dir(self) -> Path:
         """The host's disk as the controller sees it (not the tmpfs mounts made inside)."""
         return self._disk.root
-
-    # -- life ------------------------------------------------------------------------------------
 
     def create(self) -> None:
         """Make network and disk; the host is then off and as new."""
@@ -80,7 +65,7 @@ class Host:
         )
 
     def system_state(self) -> str:
-        """systemd's word for the whole: running, degraded, starting ... (systemctl(1)); empty when off."""
+        """Give systemd's word for the whole: running, degraded, starting ... (systemctl(1)); empty when off."""
         if not self.running:
             return ""
         return self.run(["systemctl", "is-system-running"], check=False).stdout.strip()
@@ -126,102 +111,6 @@ class Host:
     def write_names(self) -> None:
         """Write the names of all hosts of the lab into /etc/hosts."""
         write_names(self.root_dir, self.record, self._neighbours, self._port.network)
-
-    # -- use -------------------------------------------------------------------------------------
-
-    def ssh(
-        self,
-        argv: Sequence[str],
-        *,
-        user: str = "root",
-        check: bool = True,
-        timeout: float = 120,
-        stdin: str | None = None,
-    ) -> Completed:
-        """Run `argv` over SSH as `user`; raises LabError with `check` when its status is not 0."""
-        login: list[str | Path] = ["ssh", "-F", self._keys.ssh_config, "-o", "BatchMode=yes", f"{user}@{self.name}"]
-        return run([*login, "--", shlex.join(argv)], check=check, timeout=timeout, stdin=stdin)
-
-    def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout: float = 120, stdin: str | None = None
-    ) -> Completed:
-        """Run `argv` as root inside the host without its network (from the controller's kernel)."""
-        return run([*self._machine.entry(), *argv], check=check, timeout=timeout, stdin=stdin)
-
-    def start(self, *units: str) -> None:
-        """Start `units` now and at every boot (PostgreSQL, nginx and haproxy are off in the base)."""
-        self.run(["systemctl", "enable", "--now", *units])
-
-    def read(self, path: str) -> str:
-        """Text of a file on the host."""
-        return self.run(["cat", "--", path]).stdout
-
-    def write(self, path: str, text: str, *, mode: str = "0644", owner: str = "root", group: str = "root") -> None:
-        """Make or replace a file on the host, and its folder."""
-        install = ["install", "-D", "-m", mode, "-o", owner, "-g", group, "/dev/stdin", path]
-        self.run(install, stdin=text)
-
-    def copy_in(self, source: Path, target: str) -> None:
-        """Copy a file or folder to the host with rsync over SSH (a folder's content, without the folder)."""
-        self._rsync(f"{source}/" if source.is_dir() else str(source), f"{self.name}:{target}")
-
-    def copy_out(self, source: str, target: Path) -> None:
-        """Copy from the host; `source` in rsync's notation (a final `/` means the content)."""
-        self._rsync(f"{self.name}:{source}", str(target))
-
-    def _rsync(self, source: str, target: str) -> None:
-        shell = shlex.join(["ssh", "-F", str(self._keys.ssh_config)])
-        run(["rsync", "-a", "--protect-args", "-e", shell, source, target], timeout=300)
-
-    # -- harm ------------------------------------------------------------------------------------
-
-    def kill(self, pid: int, signal: str = "KILL") -> None:
-        """Send `signal` to process `pid` (the host's number for it)."""
-        self.run(["kill", f"-{signal}", str(pid)])
-
-    def cut_network(self, *, silent: bool = False) -> None:
-        """Pull the cable, or with `silent` let every packet vanish. Open connections may outlive it."""
-        if silent:
-            self._port.drop_packets()
-        else:
-            self._port.set_link("down")
-
-    def restore_network(self) -> None:
-        """Undo cut_network and slow_network."""
-        self._port.set_link("up")
-        self._port.pass_packets()
-        self._port.full_rate()
-
-    def slow_network(self, kilobits: int) -> None:
-        """Limit what the host sends to `kilobits` per second."""
-        self._port.limit_rate(kilobits)
-
-    def limit_disk(self, path: str, megabytes: int) -> None:
-        """Put folder `path` on a small file system of its own, with its content, owner and mode."""
-        owner, group, mode = self.run(["stat", "-c", "%u %g %a", path]).stdout.split()
-        options = f"size={megabytes}m,uid={owner},gid={group},mode={mode}"
-        self.run(["mkdir", "-p", "/run/lab-limit"])
-        self.run(["mount", "--bind", path, "/run/lab-limit"])
-        self.run(["mount", "-t", "tmpfs", "-o", options, "lab-limit", path])
-        self.run(["cp", "-a", "/run/lab-limit/.", path])
-        self.run(["umount", "/run/lab-limit"])
-
-    def unlimit_disk(self, path: str) -> None:
-        """Undo limit_disk; what was written there since is lost."""
-        self.run(["umount", "--lazy", path])
-
-    def fill_disk(self, path: str, leave_kilobytes: int = 0) -> None:
-        """Fill the file system of folder `path` (limited before) but for `leave_kilobytes`."""
-        kind = self.run(["stat", "-f", "-c", "%T", path]).stdout.strip()
-        if kind != "tmpfs":
-            raise LabError(f"{path} on {self.name} lies on the whole machine's disk; limit_disk() it first")
-        free = int(self.run(["df", "--output=avail", "-k", path]).stdout.split()[-1]) - leave_kilobytes
-        if free > 0:
-            self.run(["fallocate", "-l", f"{free}K", f"{path}/.lab-filler"])
-
-    def empty_disk(self, path: str) -> None:
-        """Undo fill_disk."""
-        self.run(["rm", "-f", f"{path}/.lab-filler"])
 
     def _sshd_listens(self) -> bool:
         return self.run(["systemctl", "is-active", "--quiet", "ssh.service"], check=False).returncode == 0

@@ -20,7 +20,7 @@ from tests.lab.keys import Keys
 from tests.lab.layers import layer_tree
 from tests.lab.locks import exclusive
 from tests.lab.machine import Machine
-from tests.lab.network import Network, Port, free_network
+from tests.lab.network import Network, Port, free_number
 from tests.lab.origin import Origin
 from tests.lab.paths import state_dir
 from tests.lab.state import HostRecord, LabRecord, Owner
@@ -37,7 +37,7 @@ class Lab:
     def __init__(self, record: LabRecord) -> None:
         self.record = record
         self.name = record.name
-        self.network = Network(record.network)
+        self.network = Network(record.name, record.network)
         self.folder = record.folder
         self.keys = Keys(self.folder)
         self.wheels = WheelServer(self.folder / "wheels", self.network.controller)
@@ -59,9 +59,9 @@ class Lab:
             remove_leftovers()
             if (state_dir() / name).exists():
                 raise LabError(f"a lab named {name!r} exists; `python -m tests.lab down --name {name}` removes it")
-            network = free_network(state.taken_networks())
+            number = free_number(state.taken_networks())
             owner = None if persistent else Owner.this_process()
-            record = LabRecord(name, network.number, state.boot_id(), owner)
+            record = LabRecord(name, number, state.boot_id(), owner)
             record.save()
         lab = cls(record)
         try:
@@ -88,20 +88,25 @@ class Lab:
 
     def destroy(self) -> None:
         """Remove the lab and everything of it; parts that are already gone are not missed."""
+        if not self.folder.is_dir():
+            return
         if self.record.boot_id == state.boot_id():  # Otherwise a reboot has removed all but the files.
             _each(Host.remove, list(self.hosts.values()))
             self._group(_SERVICES).remove()
             self.network.remove()
         _delete(self.folder)
-        if self.record.owner and self.record.owner.pid == os.getpid():
-            self._group(_WATCH).remove()
+        watch = self._group(_WATCH)
+        watch.leave()  # Perhaps it is the watcher that cleans up here.
+        watch.remove()
 
     def __enter__(self) -> Self:
+        """Give the lab to the block."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Destroy the lab, whatever happened."""
         self.destroy()
 
     # -- hosts -------------------------------------------------------------------------------------
@@ -153,7 +158,9 @@ class Lab:
         namespace = f"{self.name}-{record.name}"
         machine = Machine(record.name, namespace, self._group(record.name), folder / "console.log")
         port = Port(self.network, namespace, record.address)
-        return Host(record, self.record.hosts, self.keys, port, Disk(folder, lambda: _trees(record)), machine)
+        disk = Disk(folder, lambda: _trees(record))
+        hosts = self.record.hosts
+        return Host(record, neighbours=hosts, keys=self.keys, port=port, disk=disk, machine=machine)
 
     def _group(self, part: str) -> ControlGroup:
         return ControlGroup(self.name, part)

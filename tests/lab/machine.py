@@ -10,6 +10,9 @@ from tests.lab.cgroup import ControlGroup
 from tests.lab.errors import LabError
 
 _STEP_SECONDS = 0.05
+# With --keep-unit the program ends with status 133 when its host reboots, for a supervisor to start it
+# again (systemd-nspawn(1), and the unit systemd-nspawn@.service).
+_SUPERVISE = 'while "$@"; test $? -eq 133; do :; done'
 
 
 class Machine:
@@ -23,8 +26,14 @@ class Machine:
 
     def start(self, root: Path) -> None:
         """Boot the tree at `root`; returns when PID 1 exists."""
-        argv = ["systemd-nspawn", "--quiet", f"--directory={root}", "--register=no", "--keep-unit", "--boot"]
-        argv += [f"--network-namespace-path=/run/netns/{self._namespace}", f"--hostname={self._name}"]
+        argv = ["sh", "-c", _SUPERVISE, "sh"]
+        argv += ["systemd-nspawn", "--quiet", f"--directory={root}", "--register=no", "--keep-unit", "--boot"]
+        # A name of its own: hosts of one name would share nspawn's folders under /run.
+        argv += [
+            f"--machine={self._namespace}",
+            f"--network-namespace-path=/run/netns/{self._namespace}",
+            f"--hostname={self._name}",
+        ]
         argv += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"]
         self._group.start(argv, self._console, env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         self.wait_for_leader(15)

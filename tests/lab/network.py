@@ -16,8 +16,9 @@ _FIRST_HOST = 11
 
 
 class Network(NamedTuple):
-    """The network of one lab: everything follows from its number, 1 to 254."""
+    """The network of a lab: the addresses follow from its number, 1 to 254."""
 
+    lab: str
     number: int
 
     @property
@@ -33,6 +34,11 @@ class Network(NamedTuple):
     def bridge(self) -> str:
         return f"nlab{self.number}"
 
+    @property
+    def table(self) -> str:
+        """Name of the firewall table."""
+        return f"namaskah_lab_{self.lab.replace('-', '_')}"
+
     def host_address(self, position: int) -> str:
         """Address of the host made as number `position` (from 0)."""
         return f"{_RANGE}.{self.number}.{_FIRST_HOST + position}"
@@ -40,6 +46,7 @@ class Network(NamedTuple):
     def create(self) -> None:
         """Make the bridge and forbid forwarding between it and any other interface."""
         run(["ip", "link", "add", self.bridge, "type", "bridge", "forward_delay", "0"])
+        run(["ip", "link", "set", self.bridge, "alias", f"lab {self.lab}"])
         run(["ip", "address", "add", f"{self.controller}/24", "dev", self.bridge])
         run(["ip", "link", "set", self.bridge, "up"])
         run(["nft", "-f", "-"], stdin=self._firewall())
@@ -47,12 +54,12 @@ class Network(NamedTuple):
     def remove(self) -> None:
         """Remove bridge and firewall table; what is not there is not missed."""
         run(["ip", "link", "delete", self.bridge], check=False)
-        run(["nft", "delete", "table", "inet", self.bridge], check=False)
+        run(["nft", "delete", "table", "inet", self.table], check=False)
 
     def _firewall(self) -> str:
         bridge = self.bridge
         return (
-            f"table inet {bridge} {{\nchain forward {{\ntype filter hook forward priority filter; policy accept;\n"
+            f"table inet {self.table} {{\nchain forward {{\ntype filter hook forward priority filter; policy accept;\n"
             f'iifname "{bridge}" oifname != "{bridge}" drop\n'
             f'oifname "{bridge}" iifname != "{bridge}" drop\n}}\n}}\n'
         )
@@ -115,13 +122,13 @@ class Port(NamedTuple):
         run(["ip", "netns", "exec", self.namespace, *argv], check=check, stdin=stdin)
 
 
-def free_network(taken: set[int]) -> Network:
-    """The first network that no lab in `taken` has and no route of this machine overlaps."""
+def free_number(taken: set[int]) -> int:
+    """The first network number that no lab in `taken` has and no route of this machine overlaps."""
     routes = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout)
     words = [route["dst"] for route in routes if route["dst"] != "default"]
     used = [ipaddress.ip_network(word, strict=False) for word in words]
     for number in range(1, 255):
-        network = Network(number)
-        if number not in taken and not any(ipaddress.ip_network(network.subnet).overlaps(one) for one in used):
-            return network
+        subnet = ipaddress.ip_network(Network("", number).subnet)
+        if number not in taken and not any(subnet.overlaps(one) for one in used):
+            return number
     raise LabError(f"all networks of {_RANGE}.0.0/16 are in use on this machine; see `python -m tests.lab list`")

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.lab.errors import LabError
-from tests.lab.network import Network
 from tests.lab.paths import state_dir
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
