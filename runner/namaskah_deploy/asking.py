@@ -1,0 +1,35 @@
+"""May it be done? Asks the person at the terminal; where nobody can be asked, only --yes is an answer."""
+
+import click
+
+from namaskah_deploy.environments import Environment
+from namaskah_deploy.errors import Refused
+from namaskah_deploy.request import CHANGING, Kind, Request
+
+_ASKS = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.PROVISION, Kind.RECOVER})
+
+
+def confirm(request: Request, environment: Environment, *, yes: bool, terminal: bool) -> None:
+    """Return when the change may be done; raises Refused when it may not."""
+    if yes or request.kind not in CHANGING:
+        return
+    if not terminal:
+        raise Refused(
+            f"{request.kind} of {environment.name} was not confirmed",
+            "nobody can be asked: this is no terminal",
+            next_step=f"add --yes: namaskah-deploy {request.kind} {environment.name} --yes",
+        )
+    if environment.asks and request.kind in _ASKS and not click.confirm(question(request, environment), err=True):
+        raise Refused(f"{request.kind} of {environment.name} was not confirmed", "the answer was no")
+
+
+def question(request: Request, environment: Environment) -> str:
+    """Return the question for `request`, which names what is done and where."""
+    hosts = ", ".join(request.limit or environment.members("app")) or "no host"
+    what = {
+        Kind.DEPLOY: f"Release {request.ref or 'the ref of the inventory'} to",
+        Kind.ROLLBACK: f"Go back to {request.tag or 'the last good release before the live one'} on",
+        Kind.PROVISION: "Provision",
+        Kind.RECOVER: "Bring to a final state (an unconfirmed switch returns)",
+    }[request.kind]
+    return f"{what} {environment.name} ({hosts})?"

@@ -1,0 +1,191 @@
+"""What happened? Turns ansible-runner's raw event into one of a few typed facts; pure, unknown kinds become Other."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from namaskah_deploy import failure
+from namaskah_deploy.failure import Failure
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LINES = frozenset({"verbose", "error", "warning", "deprecated", "system_warning"})
+_SPEC_CHECK = "validate_argument_spec"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Anything that happened, `at` a moment in UTC."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayStarted(Event):
+    """A play began."""
+
+    play: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskStarted(Event):
+    """A task began; `phase` is its role, or the play where the task is in no role."""
+
+    phase: str
+    task: str
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostStarted(Event):
+    """A host began a task."""
+
+    phase: str
+    task: str
+    action: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostResult(Event):
+    """A host ended a task: `status` is ok, changed, skipped, failed or unreachable.
+
+    `result` is what a module of ours reports, `ignored` says that the playbook expected the failure.
+    """
+
+    phase: str
+    task: str
+    action: str
+    host: str
+    status: str
+    seconds: float
+    result: Mapping[str, Any] | None = None
+    failure: Failure | None = None
+    ignored: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry(Event):
+    """A task is tried again on a host."""
+
+    phase: str
+    task: str
+    action: str
+    host: str
+    attempt: int
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line(Event):
+    """A line that Ansible wrote outside of any task: warnings, and every error before the first play."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoHosts(Event):
+    """A play found no host."""
+
+    play: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """The playbook ended; hosts with the count of each outcome."""
+
+    processed: frozenset[str] = field(default_factory=frozenset)
+    failed: frozenset[str] = field(default_factory=frozenset)
+    unreachable: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Other(Event):
+    """An event that nobody here needs."""
+
+    name: str
+
+
+def parse(raw: Mapping[str, Any]) -> Event:
+    """Return the fact that the raw event `raw` tells."""
+    at = _moment(raw.get("created"))
+    name = str(raw.get("event", ""))
+    data = raw.get("event_data")
+    data = data if isinstance(data, Mapping) else {}
+    if name in _LINES:
+        return Line(at=at, text=_ESCAPES.sub("", str(raw.get("stdout", ""))).strip("\r\n"))
+    if name == "playbook_on_stats":
+        return _ended(at, data)
+    if name == "playbook_on_play_start":
+        return PlayStarted(at=at, play=str(data.get("name", "")))
+    if name == "playbook_on_no_hosts_matched":
+        return NoHosts(at=at, play=str(data.get("play", "")))
+    if "task" in data:
+        return _of_task(name, at, data)
+    return Other(at=at, name=name)
+
+
+def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
+    phase = str(data.get("role") or data.get("play") or "")
+    task = str(data.get("task", ""))
+    action = str(data.get("resolved_action") or data.get("task_action") or "").rpartition(".")[2]
+    host = str(data.get("host", ""))
+    if name == "playbook_on_task_start" and action != _SPEC_CHECK:
+        return TaskStarted(at=at, phase=phase, task=task, action=action)
+    if name == "runner_on_start" and action != _SPEC_CHECK:
+        return HostStarted(at=at, phase=phase, task=task, action=action, host=host)
+    if name == "runner_retry":
+        result = data.get("res") or {}
+        return Retry(
+            at=at,
+            phase=phase,
+            task=task,
+            action=action,
+            host=host,
+            attempt=int(result.get("attempts", 0)),
+            attempts=int(result.get("retries", 0)),
+        )
+    status = _status(name, data)
+    if not status or (action == _SPEC_CHECK and status != "failed"):
+        return Other(at=at, name=name)
+    result = data.get("res") or {}
+    reported = result.get("result")
+    bad = status in ("failed", "unreachable")
+    return HostResult(
+        at=at,
+        phase=phase,
+        task=task,
+        action=action,
+        host=host,
+        status=status,
+        seconds=float(data.get("duration") or 0),
+        result=reported if isinstance(reported, Mapping) else None,
+        failure=failure.read(result, host=host, task=task, unreachable=status == "unreachable") if bad else None,
+        ignored=bool(data.get("ignore_errors")),
+    )
+
+
+def _status(name: str, data: Mapping[str, Any]) -> str:
+    if name == "runner_on_ok":
+        return "changed" if (data.get("res") or {}).get("changed") else "ok"
+    return {"runner_on_failed": "failed", "runner_on_unreachable": "unreachable", "runner_on_skipped": "skipped"}.get(
+        name, ""
+    )
+
+
+def _ended(at: datetime, data: Mapping[str, Any]) -> Ended:
+    return Ended(
+        at=at,
+        processed=frozenset(data.get("processed") or ()),
+        failed=frozenset(data.get("failures") or ()),
+        unreachable=frozenset(data.get("dark") or ()),
+    )
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

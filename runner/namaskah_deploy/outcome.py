@@ -1,0 +1,183 @@
+"""How did it end, in one number and one sentence? Judges what came of a run; pure."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from namaskah_deploy.failure import Failure
+from namaskah_deploy.report import Part
+from namaskah_deploy.request import SWITCHING, Kind, Request
+
+
+class Code(enum.IntEnum):
+    """The exit codes; stable, for scripts decide by them."""
+
+    DONE = 0
+    FAILED = 1
+    REFUSED = 2
+    RETURNED = 3
+    NOT_RETURNED = 4
+    CHECKS_FAILED = 5
+    UNREACHABLE = 6
+    LEASE_HELD = 7
+    UNFINISHED = 8
+    INTERRUPTED = 130
+
+
+MEANING: Mapping[Code, str] = {
+    Code.DONE: "Done.",
+    Code.FAILED: "Failed before any switch: what runs is what ran before. (`provision` and reading commands: failed.)",
+    Code.REFUSED: "The command was refused: a word is wrong, or a confirmation is missing. Nothing was started.",
+    Code.RETURNED: "Failed after the switch had begun, and returned: every host serves the release of before.",
+    Code.NOT_RETURNED: "Failed, and NOT returned on every host. Act now: the message names the hosts and the command.",
+    Code.CHECKS_FAILED: "The checks of `verify` failed. Nothing was changed.",
+    Code.UNREACHABLE: "A host could not be reached before anything was switched.",
+    Code.LEASE_HELD: "Another run holds the lease of the application. Nothing was changed.",
+    Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
+    Code.INTERRUPTED: "Interrupted by the operator. What had been switched has returned.",
+}
+
+AFTER_SWITCH = ("activation", "verification", "validation", "smoke", "confirmation", "finish")
+"""The phases from which on a host may serve another release than before."""
+_AFTER_LOCK = ("lock", "backup", "preparation", "migration", *AFTER_SWITCH)
+_LEASE_PHASES = ("lock", "recovery")
+_RECOVER = "namaskah_recover"
+_BACK = ("returned", "nothing", "confirmed")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a command: its exit code, one sentence, and what to do next."""
+
+    code: Code
+    headline: str
+    advice: tuple[str, ...] = ()
+
+
+def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> bool:
+    """Whether hosts have still to be brought to a final state by a run of their own.
+
+    A switching run that ended badly after it asked for the lease brings back what it can reach itself; a lost host, an
+    earlier wave and an interrupted run are left. `expected` are the application hosts.
+    """
+    if request.kind not in SWITCHING or part.good or not part.reached(*_AFTER_LOCK):
+        return False
+    return bool(_not_back(part.by_host(_RECOVER), expected))
+
+
+def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[str, ...]) -> Outcome:
+    """Return the outcome of `request`; `expected` are the application hosts, which must be in a final state."""
+    if request.kind is Kind.RECOVER:
+        return _of_recovery(request, part, expected)
+    if part.good:
+        return Outcome(Code.DONE, f"{request.kind} of {request.environment}")
+    if request.kind in SWITCHING and part.reached(*AFTER_SWITCH):
+        states = part.by_host(_RECOVER) | (recovery.by_host(_RECOVER) if recovery else {})
+        return _of_return(request, part, states, expected)
+    return _before_switch(request, part)
+
+
+def _before_switch(request: Request, part: Part) -> Outcome:
+    unchanged = "nothing was switched" if request.kind in SWITCHING else "see the failures"
+    code, headline = _cause(request, part)
+    if code is Code.FAILED and part.reached("migration") and request.kind in SWITCHING:
+        unchanged += "; the database may be ahead of the running code"
+    advice = _advice([failed.failure for failed in part.failures])
+    return Outcome(code, f"{request.kind} of {request.environment}: {headline}; {unchanged}", advice)
+
+
+def _cause(request: Request, part: Part) -> tuple[Code, str]:
+    """Return why a run ended badly, the strongest reason first."""
+    phases = sorted({failed.phase for failed in part.failures})
+    lost = sorted({failed.host for failed in part.failures if failed.failure.kind == "unreachable"})
+    causes = (
+        (part.stopped, Code.INTERRUPTED, "interrupted"),
+        (_lease_held(part), Code.LEASE_HELD, "another run holds the lease"),
+        (bool(lost), Code.UNREACHABLE, f"{', '.join(lost)} cannot be reached"),
+        (request.kind is Kind.VERIFY and bool(phases), Code.CHECKS_FAILED, "the checks failed"),
+        (bool(phases), Code.FAILED, f"failed in {', '.join(phases)}"),
+        (bool(part.missing), Code.FAILED, f"the playbook never reached {', '.join(part.missing)}"),
+        (part.completed and not part.processed, Code.FAILED, "no host took part"),
+    )
+    found = next(((code, headline) for holds, code, headline in causes if holds), None)
+    return found or (Code.FAILED, "ansible-playbook could not run it")
+
+
+def _of_return(
+    request: Request, part: Part, states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]
+) -> Outcome:
+    lost = _not_back(states, expected)
+    release = _released(part)
+    on_new = [host for host in expected if release and states.get(host, {}).get("serving") == release]
+    if lost:
+        return _act_now(request, lost, states)
+    if expected and len(on_new) == len(expected):
+        reason = "interrupted" if part.stopped else "a later step failed"
+        return Outcome(
+            Code.UNFINISHED,
+            f"{release} stands on every host, but {reason}",
+            _advice([failed.failure for failed in part.failures]),
+        )
+    if on_new:
+        return _act_now(request, on_new, states)
+    if part.stopped:
+        return Outcome(Code.INTERRUPTED, f"{request.kind} of {request.environment}: interrupted, and returned")
+    return Outcome(
+        Code.RETURNED,
+        f"{request.kind} of {request.environment} failed and returned: every host serves what it served before",
+        _advice([failed.failure for failed in part.failures]),
+    )
+
+
+def _of_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> Outcome:
+    if _lease_held(part):
+        advice = _advice([failed.failure for failed in part.failures])
+        return Outcome(Code.LEASE_HELD, "another run holds the lease; nothing was changed", advice)
+    states = part.by_host(_RECOVER)
+    lost = _not_back(states, expected)
+    if lost or not expected:
+        return _act_now(request, lost, states)
+    if part.stopped:
+        return Outcome(Code.INTERRUPTED, f"recovery of {request.environment}: interrupted")
+    if not part.good:
+        return Outcome(Code.FAILED, "every host is in a final state, but a later step failed")
+    moved = [host for host in expected if states[host].get("state") != "nothing"]
+    said = f"brought to a final state: {', '.join(moved)}" if moved else "there was nothing to recover"
+    return Outcome(Code.DONE, f"recovery of {request.environment}: {said}")
+
+
+def _lease_held(part: Part) -> bool:
+    """Only the module that takes the lease refuses in these two phases."""
+    return any(failed.phase in _LEASE_PHASES and failed.failure.kind == "refused" for failed in part.failures)
+
+
+def _not_back(states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]) -> list[str]:
+    return [host for host in expected if states.get(host, {}).get("state") not in _BACK]
+
+
+def _act_now(request: Request, hosts: list[str], states: Mapping[str, Mapping[str, Any]]) -> Outcome:
+    serving = [f"{host} serves {states.get(host, {}).get('serving') or 'an unknown release'}" for host in hosts]
+    return Outcome(
+        Code.NOT_RETURNED,
+        f"NOT RETURNED on {', '.join(hosts) or 'any host'} of {request.environment}: act now",
+        (
+            *serving,
+            f"as soon as the hosts can be reached: namaskah-deploy recover {request.environment} --yes",
+            "a host that runs returns by itself when its time to be confirmed is over",
+        ),
+    )
+
+
+def _released(part: Part) -> str:
+    """Return the id of the release that the run was about, as the activation or the resolution told it."""
+    for result in part.results:
+        if result.action in ("namaskah_activate", "namaskah_confirm", "namaskah_resolve") and result.data.get(
+            "release"
+        ):
+            return str(result.data["release"])
+    return ""
+
+
+def _advice(failures: list[Failure]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(failure.next_step for failure in failures if failure.next_step))

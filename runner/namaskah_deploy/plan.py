@@ -1,0 +1,172 @@
+"""What exactly will be started? Turns a request into a value that says it all; pure, nothing is read or run.
+
+Python passes only what Ansible cannot know: what the operator said, who said it, and the name of the run.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from namaskah_deploy.content import Content
+from namaskah_deploy.environments import Environment, limited
+from namaskah_deploy.errors import Refused
+from namaskah_deploy.request import SWITCHING, Kind, Request
+
+Value = str | tuple[str, ...]
+
+_GROUPS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DEPLOY: ("app", "database"),
+    Kind.ROLLBACK: ("app",),
+    Kind.RECOVER: ("app",),
+    Kind.BACKUP: ("database",),
+    Kind.VERIFY: ("app",),
+    Kind.PROVISION: ("app", "database"),
+    Kind.STATUS: ("app",),
+    Kind.RELEASES: ("app",),
+    Kind.BACKUPS: ("database",),
+    Kind.PLAN: ("app",),
+}
+"""The groups whose hosts must all have taken part before a run of that kind may be called good."""
+
+_PLAYBOOK = {kind: kind.value for kind in Kind} | {Kind.RELEASES: "status"}
+_WITH_BACKUP = frozenset({Kind.DEPLOY})
+
+_OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_RUNTIME_DIR"
+_REMOTE = "SSH_AGENT_PID SSH_AUTH_SOCK GIT_SSH GIT_SSH_COMMAND GNUPGHOME SSL_CERT_DIR SSL_CERT_FILE"
+_ANSIBLE = "ANSIBLE_PRIVATE_KEY_FILE ANSIBLE_VAULT_IDENTITY_LIST ANSIBLE_VAULT_PASSWORD_FILE"
+_PASSED_ON = frozenset(f"{_OPERATOR} {_REMOTE} {_ANSIBLE}".split())
+"""What a run may see of the operator's environment: no other ANSIBLE_* setting and no secret of another program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchPlan:
+    """One run of a playbook.
+
+    `variables` become extra variables, `environment` is the child's whole environment, `limit` the hosts to act on
+    (empty = all), `expected` those that have to take part, `folder` the working folder.
+    """
+
+    playbook: Path
+    inventory: Path
+    variables: Mapping[str, Value]
+    environment: Mapping[str, str]
+    limit: tuple[str, ...]
+    expected: tuple[str, ...]
+    folder: Path
+
+
+def make(
+    request: Request,
+    environment: Environment,
+    content: Content,
+    *,
+    run_id: str,
+    environ: Mapping[str, str],
+    programs: Path,
+    folder: Path,
+) -> LaunchPlan:
+    """Return what is started for `request`.
+
+    `environ` is the operator's environment, `programs` the folder of this Python's commands, `folder` where the
+    operator stands. Raises Refused when --limit means no host.
+    """
+    limit = _limit(request, environment)
+    members = environment.members(*_GROUPS[request.kind])
+    return LaunchPlan(
+        playbook=content.playbook(_PLAYBOOK[request.kind]),
+        inventory=environment.hosts,
+        variables=variables(request, run_id),
+        environment=child_environment(environ, programs, content, folder),
+        limit=limit,
+        expected=tuple(host for host in members if not limit or host in limit),
+        folder=folder,
+    )
+
+
+def _limit(request: Request, environment: Environment) -> tuple[str, ...]:
+    """Return the hosts that --limit means; a release of some hosts still needs the host that backs up."""
+    if not request.limit:
+        return ()
+    chosen = limited(environment, request.limit)
+    backing_up = environment.members("database")
+    if request.kind not in _WITH_BACKUP or not backing_up:
+        return chosen
+    # A host that only backs up gets no code, so adding it releases nothing further.
+    added = tuple(host for host in backing_up if host not in environment.members("app") and host not in chosen)
+    if not set(backing_up) & {*chosen, *added}:
+        raise Refused(
+            "--limit leaves out the host that backs up",
+            f"{', '.join(backing_up)} takes the backup of {environment.name} and is an application host as well",
+            next_step=f"add it: --limit {','.join([*request.limit, *backing_up])}",
+        )
+    return (*chosen, *added)
+
+
+def recovery(plan: LaunchPlan, environment: Environment, content: Content) -> LaunchPlan:
+    """Return the run that brings a fleet back after `plan` ended badly: same run, every application host of it."""
+    carried = ("namaskah_run_id", "namaskah_by", "namaskah_reason")
+    return replace(
+        plan,
+        playbook=content.playbook(Kind.RECOVER.value),
+        variables={name: plan.variables[name] for name in carried if name in plan.variables},
+        expected=application_hosts(plan, environment),
+    )
+
+
+def application_hosts(plan: LaunchPlan, environment: Environment) -> tuple[str, ...]:
+    """Return the hosts of `plan` that serve the application: those that may have been switched."""
+    members = environment.members(*_GROUPS[Kind.RECOVER])
+    return tuple(host for host in members if not plan.limit or host in plan.limit)
+
+
+def variables(request: Request, run_id: str) -> dict[str, Value]:
+    """Return the extra variables of a run; what the operator left out stays the inventory's to say."""
+    said: dict[str, Value] = {
+        "namaskah_run_id": run_id,
+        "namaskah_by": request.by,
+        "namaskah_reason": request.reason,
+        "namaskah_ref": request.ref,
+        "namaskah_target_tag": request.tag if request.kind in SWITCHING else "",
+        "namaskah_allow": request.allow,
+        "status_releases": "true" if request.kind is Kind.RELEASES else "",
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def child_environment(environ: Mapping[str, str], programs: Path, content: Content, folder: Path) -> dict[str, str]:
+    """Return the whole environment of ansible-playbook: an allow-list of the operator's and what a run insists on."""
+    child = {name: environ[name] for name in sorted(_PASSED_ON) if environ.get(name)}
+    for name in ("ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_PRIVATE_KEY_FILE"):
+        if name in child:
+            child[name] = str(folder / Path(child[name]).expanduser())
+    child["PATH"] = f"{programs}:{environ.get('PATH') or '/usr/local/bin:/usr/bin:/bin'}"
+    child["LC_ALL"] = "C.UTF-8"
+    child["ANSIBLE_CONFIG"] = str(content.configuration)
+    child["ANSIBLE_HOST_KEY_CHECKING"] = "True"
+    child["PYTHONUNBUFFERED"] = "1"
+    return child
+
+
+def extra_variables(plan: LaunchPlan) -> str:
+    """Return the variables as YAML whose every text is `!unsafe`: Ansible never evaluates what an operator typed.
+
+    JSON strings are YAML's double-quoted ones; control characters cannot occur, the words were checked.
+    """
+    return "".join(f"{name}: {_unsafe(value)}\n" for name, value in sorted(plan.variables.items()))
+
+
+def _unsafe(value: Value) -> str:
+    if isinstance(value, str):
+        return "!unsafe " + json.dumps(value, ensure_ascii=False)
+    return "[" + ", ".join(_unsafe(item) for item in value) + "]"
+
+
+def plain_command(plan: LaunchPlan) -> str:
+    """Return the shell line that does the same by plain ansible-playbook."""
+    words = ["ansible-playbook", "-i", str(plan.inventory)]
+    if plan.limit:
+        words += ["--limit", ",".join(plan.limit)]
+    words += ["--extra-vars", json.dumps(plan.variables, ensure_ascii=False), str(plan.playbook)]
+    return f"ANSIBLE_CONFIG={shlex.quote(plan.environment['ANSIBLE_CONFIG'])} {shlex.join(words)}"

@@ -1,0 +1,59 @@
+"""What did the operator ask for? A value whose every word has been checked."""
+
+import enum
+from dataclasses import dataclass, field
+
+from namaskah_deploy import words
+
+
+class Kind(enum.StrEnum):
+    """What is to be done; the value is the command's name."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    RECOVER = "recover"
+    BACKUP = "backup"
+    VERIFY = "verify"
+    PROVISION = "provision"
+    STATUS = "status"
+    RELEASES = "releases"
+    BACKUPS = "backups"
+    PLAN = "plan"
+
+
+CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION})
+"""Kinds that change something: they need `--yes` where nobody can be asked."""
+
+SWITCHING = frozenset({Kind.DEPLOY, Kind.ROLLBACK})
+"""Kinds that move traffic to another release, and return after a bad end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One command of the operator. Raises Refused when a word is not allowed.
+
+    `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
+    ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides.
+    """
+
+    kind: Kind
+    environment: str
+    ref: str = ""
+    tag: str = ""
+    limit: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    reason: str = ""
+    by: str = field(default="unknown")
+
+    def __post_init__(self) -> None:
+        """Check every word before anything is started with it."""
+        words.environment(self.environment)
+        if self.ref:
+            words.ref(self.ref)
+        if self.tag:
+            words.ref(self.tag, kind="tag")
+        for word in self.limit:
+            words.host_pattern(word)
+        for name in self.allow:
+            words.override(name)
+        words.reason(self.reason)

@@ -1,0 +1,65 @@
+"""What is the operator told at the end? The outcome in lines: what came, what failed and why, what to do next."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from namaskah_deploy.outcome import Code
+from namaskah_deploy.report import Failed, Part, Report
+
+_INDENT = "  "
+
+
+def lines(report: Report, folder: Path | None) -> Iterator[str]:
+    """Yield the lines about a run whose record is in `folder`."""
+    yield f"{'ok' if report.exit_code == Code.DONE else 'FAILED'}: {report.headline}"
+    for name, value in report.facts.items():
+        yield f"{_INDENT}{name}: {value}"
+    yield from failures(report.part)
+    if report.recovery is not None:
+        yield from _return(report.recovery)
+    for line in report.advice:
+        yield f"{_INDENT}next: {line}"
+    if folder is not None:
+        yield f"{_INDENT}report: {folder / 'report.md'}"
+
+
+def failures(part: Part) -> Iterator[str]:
+    """Yield what failed: the same failure of several hosts once; Ansible's own words only where no task failed."""
+    for group in _alike(part.failures):
+        first = group[0]
+        hosts = ", ".join(dict.fromkeys(failed.host for failed in group))
+        yield f"{_INDENT}{first.phase}: {first.failure.what} ({hosts})"
+        for line in first.failure.why.splitlines():
+            yield f"{_INDENT * 2}{line}"
+        if first.failure.where not in (first.host, ""):
+            yield f"{_INDENT * 2}where: {first.failure.where}"
+    if not part.failures and not part.good and not part.stopped:
+        for line in _errors(part.lines):
+            yield f"{_INDENT * 2}{line}"
+    for problem in part.problems:
+        yield f"{_INDENT}note: {problem}"
+
+
+def _return(part: Part) -> Iterator[str]:
+    for host, told in part.by_host("namaskah_recover").items():
+        states = {
+            "returned": "returned",
+            "nothing": "had not been switched",
+            "confirmed": "confirmed, as other hosts had",
+        }
+        state = states.get(str(told.get("state")), f"NOT returned ({told.get('why', 'no reason was given')})")
+        yield f"{_INDENT}{host}: {state}; serves {told.get('serving') or 'nothing'}"
+    yield from failures(part)
+
+
+def _alike(found: tuple[Failed, ...]) -> list[list[Failed]]:
+    groups: dict[tuple[str, str, str], list[Failed]] = {}
+    for failed in found:
+        groups.setdefault((failed.phase, failed.failure.what, failed.failure.why), []).append(failed)
+    return list(groups.values())
+
+
+def _errors(written: tuple[str, ...]) -> list[str]:
+    """Return Ansible's lines from its first error on; all of them where it marked none."""
+    start = next((index for index, line in enumerate(written) if line.startswith(("[ERROR]", "ERROR!"))), 0)
+    return [line for line in written[start:] if line.strip() and not line.startswith("[WARNING]")]

@@ -1,0 +1,118 @@
+"""What do the hosts say? Tables for people, of what the reading commands found."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from namaskah_deploy.request import Kind
+
+Hosts = Mapping[str, Mapping[str, Any]]
+_GIB = 1024**3
+
+
+def show(kind: Kind, hosts: Hosts, console: Console) -> None:
+    """Print what `hosts` reported as the table of `kind`."""
+    {Kind.STATUS: _status, Kind.RELEASES: _releases, Kind.BACKUPS: _backups, Kind.PLAN: _plan}[kind](hosts, console)
+
+
+def lease(hosts: Hosts, console: Console) -> None:
+    """Print who holds the lease on each host."""
+    rows = []
+    for host, state in hosts.items():
+        held = state.get("lease") or {}
+        rows.append(
+            [host, *(held.get(name, "") for name in ("run", "by", "since", "reason"))]
+            if held
+            else [host, "free"] + [""] * 3
+        )
+    _print(console, ["host", "held by run", "by", "since", "reason"], rows)
+
+
+def _status(hosts: Hosts, console: Console) -> None:
+    rows = []
+    for host, state in hosts.items():
+        live = state.get("live") or {}
+        switch = state.get("switch") or {}
+        rows.append(
+            [
+                host,
+                live.get("release") or live.get("id") or "none",
+                (live.get("commit") or "")[:12],
+                live.get("tag") or "",
+                state.get("instance") or "",
+                live.get("state") or "",
+                switch.get("phase") or "none",
+                (state.get("lease") or {}).get("by") or "free",
+                f"{(state.get('free_bytes') or 0) / _GIB:.1f}",
+            ]
+        )
+    names = ["host", "release", "commit", "tag", "instance", "state", "switch", "lease", "free GiB"]
+    _print(console, names, rows)
+    for host, state in hosts.items():
+        for difference in state.get("drift") or []:
+            console.print(f"{host}: {difference}", style="red", markup=False, highlight=False)
+
+
+def _releases(hosts: Hosts, console: Console) -> None:
+    rows = [
+        [
+            host,
+            "*" if release.get("live") else "",
+            release.get("release") or release.get("id") or "",
+            (release.get("commit") or "")[:12],
+            release.get("tag") or "",
+            release.get("state") or "",
+            release.get("by") or "",
+            release.get("confirmed") or release.get("prepared") or "",
+        ]
+        for host, state in hosts.items()
+        for release in state.get("releases") or []
+    ]
+    _print(console, ["host", "live", "release", "commit", "tag", "state", "by", "since"], rows)
+
+
+def _backups(hosts: Hosts, console: Console) -> None:
+    rows = [
+        [
+            host,
+            backup.get("id", ""),
+            backup.get("tag", ""),
+            backup.get("release", ""),
+            backup.get("proof", ""),
+            _size(backup),
+        ]
+        for host, state in hosts.items()
+        for backup in state.get("backups") or []
+    ]
+    _print(console, ["host", "backup", "tag", "release", "proved", "MiB"], rows)
+
+
+def _plan(hosts: Hosts, console: Console) -> None:
+    for host, found in hosts.items():
+        table = Table(title=host, title_justify="left", show_header=False, box=None)
+        for name, value in found.items():
+            table.add_row(name.replace("_", " "), _text(value))
+        console.print(table)
+
+
+def _size(backup: Mapping[str, Any]) -> str:
+    return f"{(backup.get('bytes') or 0) / 1024**2:.1f}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return "\n".join(_text(item) for item in value) or "none"
+    return "" if value is None else str(value)
+
+
+def _print(console: Console, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table, markup=False)

@@ -1,0 +1,97 @@
+"""How is a running ansible-playbook ended so that nothing of it stays behind?
+
+Its workers have their own sessions (ansible-core >= 2.19), so a signal to the process group misses them, and a kill of
+the main process leaves them working. SIGINT to the main process lets Ansible end them itself; what is left after the
+grace is killed by id. Nothing is ever found by name.
+"""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+
+GRACE = 10.0
+"""Seconds between SIGINT and SIGTERM, as long as Ansible needs to end its workers."""
+LAST_GRACE = 5.0
+"""Seconds between SIGTERM and the kill."""
+_HOST_PROGRAM = "namaskah_host"
+
+
+class Termination:
+    """Ends the tree of processes below one child, step by step; `poll` it until it says that the child is gone."""
+
+    def __init__(
+        self, *, grace: float = GRACE, last_grace: float = LAST_GRACE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._grace = grace
+        self._last_grace = last_grace
+        self._clock = clock
+        self._began: float | None = None
+        self._sent: set[int] = set()
+        self._tree: dict[int, psutil.Process] = {}
+
+    @property
+    def began(self) -> bool:
+        """Whether the end was asked for."""
+        return self._began is not None
+
+    def poll(self, root: psutil.Process | None) -> None:
+        """Take the next step towards the end of `root`, the main ansible-playbook (None = not started yet)."""
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+        if root is None:
+            return
+        self._remember(root)
+        if not _lives(root):
+            self.kill_rest()
+        elif now - self._began >= self._grace + self._last_grace:
+            _send(root, signal.SIGKILL)
+            self.kill_rest()
+        elif now - self._began >= self._grace:
+            self._once(root, signal.SIGTERM)
+        else:
+            self._once(root, signal.SIGINT)
+
+    def kill_rest(self) -> None:
+        """Kill what was below the main process and has outlived it."""
+        for process in self._tree.values():
+            if _lives(process) and not _belongs_to_host(process):
+                _send(process, signal.SIGKILL)
+
+    def left(self) -> list[int]:
+        """Return the ids of the processes that still live."""
+        return [pid for pid, process in self._tree.items() if _lives(process) and not _belongs_to_host(process)]
+
+    def _remember(self, root: psutil.Process) -> None:
+        for process in [root, *self._tree.values()]:
+            with contextlib.suppress(psutil.Error):
+                for child in process.children(recursive=True):
+                    self._tree.setdefault(child.pid, child)
+
+    def _once(self, root: psutil.Process, number: int) -> None:
+        if number not in self._sent:
+            self._sent.add(number)
+            _send(root, number)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _belongs_to_host(process: psutil.Process) -> bool:
+    """With a local connection the host's own watcher begins below Ansible, and has to outlive it."""
+    try:
+        return any(_HOST_PROGRAM in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(number)
