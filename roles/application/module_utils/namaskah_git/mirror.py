@@ -62,7 +62,9 @@ def _bring_up(copy: Git, repository: str, refs: Refs) -> None:
 
 
 def _is_current(copy: Git, refs: Refs) -> bool:
-    listed = copy.attempt(["for-each-ref", "--format=%(objectname)%09%(refname)", "refs/heads", "refs/tags"])
+    # The type makes git open each object: a copy whose files vanished has the right refs, too.
+    form = "--format=%(if)%(objecttype)%(then)%(objectname)%(end)%09%(refname)"
+    listed = copy.attempt(["for-each-ref", form, "refs/heads", "refs/tags"])
     return listed.status == 0 and parse_refs(listed.out).objects == refs.objects
 
 

@@ -8,7 +8,7 @@ from ..namaskah_host.failure import Failure
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,99}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_BAD_PART = re.compile(r"(^|/)([.-]|$)|(\.lock|\.)(/|$)|\.\.|(^|/)HEAD(/|$)")
+_BAD_PART = re.compile(r"(^|/)([./-]|$)|(\.lock|\.)(/|$)|\.\.|(^|/)HEAD(/|$)")
 _ADDRESS = re.compile(
     r"(ssh|git|https?)://[0-9A-Za-z._~@:\[\]-]+/[0-9A-Za-z._~/@:+%-]*"  # a URL
     r"|(file://)?/[^\x00-\x1f\x7f]*"  # a folder of this machine
@@ -44,7 +44,7 @@ def check_repository(address: str) -> str:
     if _PASSWORD.search(address):
         why = "it holds a password, which every process list and log would show"
         raise _bad_address("(address with a password)", why, "use an ssh key or a git credential helper")
-    if _ADDRESS.fullmatch(address) and "::" not in address:
+    if _ADDRESS.fullmatch(address):
         return address
     why = "it is none of ssh://, https://, http://, git://, file://, user@host:path or an absolute path"
     raise _bad_address(repr(address[:200]), why, "correct namaskah_repository or namaskah_controller_repository")
