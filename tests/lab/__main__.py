@@ -1,9 +1,11 @@
-"""The lab by hand: `python -m tests.lab up`, `down`, `list`, `status`, `check`."""
+"""What a person can do with labs by hand: up, down, list, status, check."""
 
 import argparse
+import signal
 import sys
+import time
 
-from tests.lab import capabilities, state
+from tests.lab import state
 from tests.lab.base import SUITES
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
@@ -40,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="labs on this machine").set_defaults(action=_list)
     status = commands.add_parser("status", help="how a lab is and how to reach it")
     status.set_defaults(action=_status)
-    commands.add_parser("check", help="can this machine carry a lab?").set_defaults(action=_check)
+    commands.add_parser("check", help="boot one host: can this machine carry a lab?").set_defaults(action=_check)
     watch = commands.add_parser("watch", help="(internal) remove a lab when its owner ends")
     watch.set_defaults(action=_watch)
     for command in (up, down, status, watch):
@@ -90,8 +92,11 @@ def _describe(lab: Lab) -> None:
 
 
 def _check(_: argparse.Namespace) -> None:
-    capabilities.require()
-    _say("a lab can be had here")
+    with Lab.create() as lab:
+        host = lab.add_host("probe")
+        started = time.monotonic()
+        host.boot()
+        _say(f"a lab can be had here: a host booted in {time.monotonic() - started:.1f} s ({host.system_state()})")
 
 
 def _watch(options: argparse.Namespace) -> None:
@@ -107,4 +112,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `... | head` is no error.
     sys.exit(main())

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.lab.command import run
+from tests.lab.command import run, search_path
 from tests.lab.errors import LabError
 from tests.lab.locks import exclusive
 from tests.lab.mirror import apt_options, machine_mirror
@@ -20,7 +20,7 @@ from tests.lab.paths import cache_dir
 
 SUITES = ("bookworm", "trixie")
 _SYSTEM = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "procps", "iproute2", "ca-certificates", "acl"]
-_ACCESS = ["openssh-server", "sudo", "curl", "rsync", "zstd", "git"]
+_ACCESS = ["openssh-server", "python3-apt", "sudo", "curl", "rsync", "zstd", "git"]
 _SERVICES = ["python3", "python3-venv", "postgresql", "nginx-light", "haproxy", "nodejs"]
 PACKAGES = sorted([*_SYSTEM, *_ACCESS, *_SERVICES])
 # Installed, but off until a host's role starts them (a Debian package starts its service by default).
@@ -66,7 +66,7 @@ def _build(suite: str, tree: Path) -> None:
             stderr=subprocess.STDOUT,
             timeout=_BUILD_SECONDS,
             # C.UTF-8 decides the encoding of the database cluster that Debian's package creates.
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            env={**os.environ, "PATH": search_path(), "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
             check=False,
         ).returncode
     if status != 0:

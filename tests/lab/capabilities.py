@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 from tests.lab.cgroup import unified_mount
-from tests.lab.command import run
+from tests.lab.command import run, search_path
 from tests.lab.errors import LabError, LabUnavailableError
 from tests.lab.paths import state_dir
 
@@ -56,7 +56,7 @@ def _require_root() -> None:
 
 
 def _install_tools() -> None:
-    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=search_path()) is None})
     if not packages:
         return
     if shutil.which("apt-get") is None:

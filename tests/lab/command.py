@@ -33,7 +33,7 @@ def run(
             text=True,
             errors="replace",
             timeout=timeout,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "PATH": search_path(), **(env or {})},
             check=False,
         )
     except FileNotFoundError as error:
@@ -43,6 +43,11 @@ def run(
     if check and done.returncode != 0:
         raise LabError(describe_failure(words, done))
     return done
+
+
+def search_path() -> str:
+    """PATH with the administrator's folders, which a shell that is not root's leaves out."""
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def describe_failure(words: Sequence[str], done: subprocess.CompletedProcess[str]) -> str:

@@ -91,13 +91,13 @@ class Lab:
         if not self.folder.is_dir():
             return
         if self.record.boot_id == state.boot_id():  # Otherwise a reboot has removed all but the files.
+            watch = self._group(_WATCH)
+            watch.leave()  # Perhaps it is the watcher that cleans up here.
+            watch.remove()
             _each(Host.remove, list(self.hosts.values()))
             self._group(_SERVICES).remove()
             self.network.remove()
         _delete(self.folder)
-        watch = self._group(_WATCH)
-        watch.leave()  # Perhaps it is the watcher that cleans up here.
-        watch.remove()
 
     def __enter__(self) -> Self:
         """Give the lab to the block."""

@@ -72,20 +72,27 @@ class LabRecord:
 def load(name: str) -> LabRecord:
     """The record of lab `name`; raises LabError when there is none."""
     check_name(name)
-    path = state_dir() / name / "lab.json"
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError as error:
+    record = _read(state_dir() / name / "lab.json")
+    if record is None:
         known = ", ".join(record.name for record in load_all()) or "none"
-        raise LabError(f"no lab named {name!r} (labs on this machine: {known})") from error
-    owner = Owner(**data.pop("owner")) if data["owner"] else data.pop("owner")
-    hosts = [HostRecord(**host) for host in data.pop("hosts")]
-    return LabRecord(**data, owner=owner, hosts=hosts)
+        raise LabError(f"no lab named {name!r} (labs on this machine: {known})")
+    return record
 
 
 def load_all() -> list[LabRecord]:
     """Every lab on this machine, by name."""
-    return [load(path.parent.name) for path in sorted(state_dir().glob("*/lab.json"))]
+    records = [_read(path) for path in sorted(state_dir().glob("*/lab.json"))]
+    return [record for record in records if record is not None]
+
+
+def _read(path: Path) -> LabRecord | None:
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:  # Another run removed it while we looked.
+        return None
+    owner = Owner(**data.pop("owner")) if data["owner"] else data.pop("owner")
+    hosts = [HostRecord(**host) for host in data.pop("hosts")]
+    return LabRecord(**data, owner=owner, hosts=hosts)
 
 
 def taken_networks() -> set[int]:

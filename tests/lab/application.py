@@ -1,0 +1,178 @@
+"""How is a sample application released to the hosts of a lab? Writes its environment, and speaks for the operator.
+
+An environment is the sample's own variables (examples/<sample>/environment.yml) and the lab's places and secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.lab import Lab
+
+PROJECT = Path(__file__).resolve().parents[2]
+API_TOKEN = "lab-api-token-0123456789"  # noqa: S105 - of hosts that live for one test run
+PLAYBOOK_SECONDS = 900  # no playbook of a test takes longer
+
+
+@dataclass
+class Application:
+    """One sample on the hosts of one lab, in the environment `lab`."""
+
+    lab: Lab
+    sample: str
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The inventory folder; environments are folders in it."""
+        return self.lab.folder / f"inventory-{self.sample}"
+
+    @property
+    def inventory(self) -> Path:
+        """The folder of the environment `lab`."""
+        return self.folder / "lab"
+
+    @property
+    def root(self) -> str:
+        """The application's root on every host."""
+        return f"/srv/{self.sample}"
+
+    def prepare(self) -> None:
+        """Build the sample's git history, serve its wheels, and write the environment. Needs running hosts."""
+        suites = sorted({host.record.suite for host in self.lab.hosts.values()})
+        sources = PROJECT / "examples" / self.sample
+        self.lab.add_wheels(
+            *sorted(sources.glob("requirements*.txt")),
+            *sorted(sources.glob("history/*/requirements*.txt")),
+            suites=suites,
+        )
+        repository = self.lab.origin.path(self.sample)
+        if not repository.exists():
+            subprocess.run(
+                [sys.executable, "examples/history.py", self.sample, str(repository)],
+                cwd=PROJECT,
+                check=True,
+                capture_output=True,
+                timeout=120,
+            )
+        self.write()
+
+    def write(self, **variables: Any) -> None:
+        """Write the environment anew, with these variables changed."""
+        self.variables.update(variables)
+        places = self.inventory / "group_vars" / "all"
+        places.mkdir(parents=True, exist_ok=True)
+        hosts = json.loads(self.lab.inventory.read_text())
+        hosts["all"]["vars"]["ansible_user"] = "deploy"
+        (self.inventory / "hosts.yml").write_text(json.dumps(hosts, indent=2) + "\n")
+        own = (PROJECT / "examples" / self.sample / "environment.yml").read_text()
+        (places / "application.yml").write_text(own)
+        (places / "lab.yml").write_text(yaml.safe_dump({**self._places(), **self.variables}))
+
+    def _places(self) -> dict[str, Any]:
+        database = f"{self.sample}_"
+        address = self.lab.group("database")[0].address
+        url = f"postgresql://{{user}}:{{user}}-Secret-1@{address}:5432/{self.sample}"
+        wheels = self.lab.wheels.url
+        return {
+            "namaskah_environment": "lab",
+            "namaskah_repository": self.lab.origin.url(self.sample),
+            "namaskah_controller_repository": str(self.lab.origin.path(self.sample)),
+            "namaskah_pip_arguments": [
+                "--no-index",
+                "--find-links",
+                wheels,
+                "--trusted-host",
+                self.lab.network.controller,
+            ],
+            "namaskah_migrate_env_file": f"{self.root}/shared/.env.migrate",
+            "provision_deploy_authorized_keys": [self.lab.keys.public_line],
+            **{
+                f"provision_database_{role}_password": f"{database}{role}-Secret-1"
+                for role in ("owner", "app", "backup", "proof")
+            },
+            "provision_environment": {
+                "SECRET_KEY": "lab-secret-key-0123456789",
+                "ALLOWED_HOSTS": "*",
+                "API_TOKEN": API_TOKEN,
+                "DATABASE_URL": url.replace("{user}", f"{database}app"),
+            },
+            "provision_migrate_environment": {"DATABASE_URL": url.replace("{user}", f"{database}owner")},
+        }
+
+    # --- What an operator does --------------------------------------------------------------------
+
+    def playbook(self, name: str, *words: str, seconds: float = PLAYBOOK_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run a playbook by plain ansible-playbook; the caller judges the exit status."""
+        return subprocess.run(
+            self.command(name, *words),
+            cwd=PROJECT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def command(self, name: str, *words: str) -> list[str]:
+        """Return the words of a plain ansible-playbook call."""
+        tool = Path(sys.executable).parent / "ansible-playbook"
+        return [str(tool), "-i", str(self.inventory), f"playbooks/{name}.yml", *words]
+
+    def provision(self) -> None:
+        """Provision every host; raises AssertionError with the playbook's output when it fails."""
+        done = self.playbook("provision", "-e", "ansible_user=ops")
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+    def deploy(self, ref: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Release `ref` by plain ansible-playbook."""
+        return self.playbook("deploy", "-e", f"namaskah_ref={ref}", *words)
+
+    def rollback(self, tag: str = "", *words: str) -> subprocess.CompletedProcess[str]:
+        """Roll back by plain ansible-playbook."""
+        return self.playbook("rollback", "-e", f"namaskah_target_tag={tag}", *words)
+
+    def cli(self, *words: str, seconds: float = PLAYBOOK_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run the command line as an operator would, without a terminal."""
+        tool = Path(sys.executable).parent / "namaskah-deploy"
+        return subprocess.run(
+            [str(tool), *words, "--inventory", str(self.folder)],
+            cwd=PROJECT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )
+
+    # --- What the hosts say -----------------------------------------------------------------------
+
+    def record(self, host: str) -> dict[str, Any]:
+        """Return the record of the release that `current` names on a host."""
+        text = self.lab.hosts[host].ssh(["cat", f"{self.root}/current/.release.json"]).stdout
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def live_tags(self) -> dict[str, str]:
+        """Return the tag that each application host serves, by its `current` link."""
+        return {host.name: str(self.record(host.name)["tag"]) for host in self.lab.group("app")}
+
+
+def environment() -> dict[str, str]:
+    """Return what an operator's shell passes on: nothing of this machine's own settings for Ansible or Python."""
+    kept = {
+        name: os.environ[name]
+        for name in ("HOME", "USER", "PATH", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+        if name in os.environ
+    }
+    return {**kept, "LC_ALL": "C.UTF-8", "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
