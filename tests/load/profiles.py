@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ DASHBOARD = Profile(
     websocket_reply={"type": "pong"},
     release_required=True,
 )
+# The other sample answers the same API; its page is open to all.
+LEDGER = replace(DASHBOARD, name="ledger", pages=("/",))
 # A site of which nothing is known but its health address.
 PLAIN = Profile(name="plain")
 
-PROFILES = {profile.name: profile for profile in (DASHBOARD, PLAIN)}
+PROFILES = {profile.name: profile for profile in (DASHBOARD, LEDGER, PLAIN)}

@@ -58,7 +58,8 @@ def _connections(report: Report) -> list[str]:
         codes = _pairs(sockets.codes.items()) or "none"
         lines.append(
             f"websockets: {sockets.opened} opened, {sockets.closed} closed (codes: {codes}), "
-            f"{sockets.share_back:.2%} back in time, slowest {sockets.slowest_back_ms:.0f} ms"
+            f"{sockets.share_back:.2%} back in time, slowest {sockets.slowest_back_ms:.0f} ms, "
+            f"{sockets.refused_while_away} refused meanwhile, {sockets.unanswered} messages unanswered"
         )
     return lines
 

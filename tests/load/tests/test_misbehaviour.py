@@ -32,7 +32,7 @@ from tests.load.tests.site import EVERY, EVERY_FIFTH, faulty, running
 @pytest.mark.parametrize("kind", ["get", "keepalive"])
 def test_each_bad_answer_is_counted(kind: str, fault: str, error: str) -> None:
     with running(faulty(fault, EVERY_FIFTH, at="/healthz")) as site:
-        report = load(only(site, kind, keepalive_connections=1))
+        report = load(only(site, kind, rate=50.0, seconds=0.5, request_timeout=0.5, keepalive_connections=1))
         bad = site.counts["/healthz"] // 5
     found = report.kinds[kind]
     asked_again = report.keepalive.reused_closed if kind == "keepalive" and error == "no answer" else 0
