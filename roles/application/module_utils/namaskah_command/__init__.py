@@ -29,6 +29,57 @@ class Done:
     err: str
 
 
+class Program:
+    """A program that runs beside us until it is finished or stopped."""
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | None = None, keep_open: Sequence[int] = ()
+    ) -> None:
+        """Start `argv` with exactly `env`; `keep_open` are descriptors that it inherits, such as the one of a lock.
+
+        It gets a session of its own, so that it can ask no terminal and is killed with its children.
+        Raises FileNotFoundError when there is no such program.
+        """
+        self.name = Path(argv[0]).name
+        self._process = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=tuple(keep_open),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def finish(self, timeout: float, stdin: str = "") -> Done:
+        """Give it `stdin`, wait for its end, at most `timeout` seconds, and say how it ended.
+
+        Raises CommandTimeoutError; nothing of the program is left then.
+        """
+        try:
+            out, err = self._process.communicate(stdin, timeout=max(timeout, 0.001))
+        except subprocess.TimeoutExpired as error:
+            raise CommandTimeoutError(f"{self.name} was stopped, its time of {timeout:.0f} s was over") from error
+        finally:
+            self.stop()
+        return Done(self._process.returncode, out, err)
+
+    def stop(self) -> None:
+        """Kill its whole session when it has not ended: a child left behind would hold its pipes open."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -38,39 +89,8 @@ def run(
     stdin: str = "",
     keep_open: Sequence[int] = (),
 ) -> Done:
-    """Run `argv` with exactly `env` and give back how it ended.
-
-    `timeout` is in seconds. `keep_open` are descriptors that the program inherits, such as the one of a lock.
-    The program gets a session of its own, so that it can ask no terminal and is killed with its children.
-    Raises CommandTimeoutError, and FileNotFoundError when there is no such program.
-    """
-    with subprocess.Popen(
-        list(argv),
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=tuple(keep_open),
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        try:
-            out, err = process.communicate(stdin, timeout=max(timeout, 0.001))
-        except subprocess.TimeoutExpired as error:
-            raise CommandTimeoutError(f"{Path(argv[0]).name} was stopped after {timeout:.0f} s") from error
-        finally:
-            _end(process)
-    return Done(process.returncode, out, err)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kill the whole session of a program that has not ended: a child left behind would hold its pipes open."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """Run `argv` to its end; see Program for the arguments and the errors."""
+    return Program(argv, env=env, cwd=cwd, keep_open=keep_open).finish(timeout, stdin)
 
 
 def readable(text: str) -> str:
