@@ -21,11 +21,11 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 # --- Environments: a stamp is as old as the packages that its lock file names ---------------------
-$(VENV)/.demo: requirements/demo.txt pyproject.toml tools/venv.sh
+$(VENV)/.demo: requirements/demo.txt tools/venv.sh
 	@tools/venv.sh $(VENV) requirements/demo.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml tools/venv.sh
+$(VENV)/.dev: requirements/dev.txt tools/venv.sh
 	@tools/venv.sh $(VENV) requirements/dev.txt
 	@touch $@ $(VENV)/.demo
 
@@ -36,9 +36,16 @@ setup: $(VENV)/.dev ## Install everything that tests and checks need
 lock: ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	@tools/lock.sh
 
+# The hosts of the demo have no way out, like many production hosts: they install from this folder.
+.cache/wheels/.complete: examples/dashboard/requirements.txt | $(VENV)/.demo
+	@echo "fetching the sample application's packages" >&2
+	@mkdir -p $(@D)
+	@$(BIN)/python -m pip -qq --disable-pip-version-check download --only-binary :all: --dest $(@D) --requirement $<
+	@touch $@
+
 # --- Try it ---------------------------------------------------------------------------------------
 .PHONY: demo lab lab-down
-demo: $(VENV)/.demo ## Release an application to two make-believe hosts here: no root, no server
+demo: $(VENV)/.demo .cache/wheels/.complete ## Release an application to two make-believe hosts here: no root, no server
 	@$(BIN)/python -m demo $(ARGS)
 
 lab: setup ## Bring up two application hosts and a database host (root)

@@ -36,7 +36,7 @@ if ! "$folder/bin/python" -c "$enough" 2>/dev/null || ! "$folder/bin/python" -m 
 fi
 
 pip() {
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$folder/bin/python" -m pip --quiet "$@"
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$folder/bin/python" -m pip -qq "$@"
 }
 echo "installing the packages of $lock into $folder" >&2
 pip install --require-hashes --requirement "$lock"

@@ -1,0 +1,45 @@
+"""`python -m demo`: the demo, as an ordinary user; `--clean` only ends and removes what an earlier run left."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+from demo import leftovers, user
+from demo.errors import DemoError
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Read the arguments, run, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="make demo", description="A release, a broken one and a rollback, on one machine."
+    )
+    parser.add_argument("--clean", action="store_true", help="only end and remove what an earlier run left")
+    options = parser.parse_args()
+    try:
+        user.become_ordinary(sys.argv[1:])
+        if options.clean:
+            with leftovers.clean_folder():
+                return 0
+        signal.signal(signal.SIGTERM, _end)
+        from demo import story  # noqa: PLC0415 - its libraries cost time that `--clean` need not pay
+
+        return story.tell(lambda text: print(text, flush=True))
+    except DemoError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; everything that the demo started has ended", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
