@@ -11,7 +11,13 @@ from namaskah_deploy.failure import Failure
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LINES = frozenset({"verbose", "error", "warning", "deprecated", "system_warning"})
-_SPEC_CHECK = "validate_argument_spec"
+SPEC_CHECK = "validate_argument_spec"
+"""The task with which each role begins that has an argument spec; it belongs to no phase unless it fails."""
+_ONLY_HERE = frozenset(
+    {"assert", "debug", "fail", "include_role", "include_tasks", "meta", "set_fact", SPEC_CHECK}
+    | {"namaskah_resolve", "namaskah_status", "namaskah_target"},
+)
+"""Actions that change no host: a run that is stopped when one begins interrupts no work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,11 @@ class TaskStarted(Event):
     phase: str
     task: str
     action: str
+
+    @property
+    def safe(self) -> bool:
+        """Whether a run may be stopped as this task begins."""
+        return self.action in _ONLY_HERE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +142,9 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
     task = str(data.get("task", ""))
     action = str(data.get("resolved_action") or data.get("task_action") or "").rpartition(".")[2]
     host = str(data.get("host", ""))
-    if name == "playbook_on_task_start" and action != _SPEC_CHECK:
+    if name == "playbook_on_task_start":
         return TaskStarted(at=at, phase=phase, task=task, action=action)
-    if name == "runner_on_start" and action != _SPEC_CHECK:
+    if name == "runner_on_start" and action != SPEC_CHECK:
         return HostStarted(at=at, phase=phase, task=task, action=action, host=host)
     if name == "runner_retry":
         result = data.get("res") or {}
@@ -147,7 +158,7 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
             attempts=int(result.get("retries", 0)),
         )
     status = _status(name, data)
-    if not status or (action == _SPEC_CHECK and status != "failed"):
+    if not status or (action == SPEC_CHECK and status != "failed"):
         return Other(at=at, name=name)
     result = data.get("res") or {}
     reported = result.get("result")

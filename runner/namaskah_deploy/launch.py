@@ -92,7 +92,7 @@ def _follow(
     termination: Termination,
     others: set[int],
 ) -> list[str]:
-    """Hand on events until the run is over; a task's beginning is the safe point, for no module works then."""
+    """Hand on events until the run is over, and end it where that is wished and safe."""
     problems: list[str] = []
     root: psutil.Process | None = None
     while True:
@@ -102,7 +102,7 @@ def _follow(
                 return problems
             event = events.parse(redact(raw))
             problems += _told(listen, event)
-            if wish() is Stop.WHEN_SAFE and isinstance(event, TaskStarted):
+            if wish() is Stop.WHEN_SAFE and isinstance(event, TaskStarted) and event.safe:
                 termination.poll(root := root or _main_process(others))
         problems += _told(lambda _: tick(), None)
         if wish() is Stop.NOW or termination.began:

@@ -34,6 +34,8 @@ class LiveTable:
         """Take the new state; a failure is also written above the table, where it stays."""
         self._phases = phases
         if isinstance(event, HostResult) and event.failure is not None and not event.ignored:
+            if phases.echoes(event):
+                return
             self.say(f"{event.host}: {event.failure.what}: {event.failure.why}")
 
     def tick(self) -> None:

@@ -157,12 +157,11 @@ def _not_back(states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]
 
 
 def _act_now(request: Request, hosts: list[str], states: Mapping[str, Mapping[str, Any]]) -> Outcome:
-    serving = [f"{host} serves {states.get(host, {}).get('serving') or 'an unknown release'}" for host in hosts]
+    serving = [f"{host} (serves {states.get(host, {}).get('serving') or 'an unknown release'})" for host in hosts]
     return Outcome(
         Code.NOT_RETURNED,
-        f"NOT RETURNED on {', '.join(hosts) or 'any host'} of {request.environment}: act now",
+        f"{request.environment} is NOT in a final state on {', '.join(serving) or 'any host'}: act now",
         (
-            *serving,
             f"as soon as the hosts can be reached: namaskah-deploy recover {request.environment} --yes",
             "a host that runs returns by itself when its time to be confirmed is over",
         ),

@@ -6,7 +6,7 @@ The same fold serves the live display, the plain lines and the report.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from namaskah_deploy.events import Event, HostResult, HostStarted, Retry, TaskStarted
+from namaskah_deploy.events import SPEC_CHECK, Event, HostResult, HostStarted, Retry, TaskStarted
 
 _RANK = ("waiting", "skipped", "ok", "changed", "failed", "unreachable")
 
@@ -48,14 +48,16 @@ class Phases:
 
     def add(self, event: Event) -> None:
         """Take `event` into account; events of no task only move the clock."""
-        if isinstance(event, TaskStarted | HostStarted | HostResult | Retry) and not self._echoes(event):
+        if isinstance(event, TaskStarted) and event.action == SPEC_CHECK:
+            return
+        if isinstance(event, TaskStarted | HostStarted | HostResult | Retry) and not self.echoes(event):
             phase = self._enter(event.phase, event.at)
             if not isinstance(event, TaskStarted):
                 _note(phase.hosts.setdefault(event.host, HostState()), event)
         elif self.current is not None:
             self._reach(self.current, event.at)
 
-    def _echoes(self, event: TaskStarted | HostStarted | HostResult | Retry) -> bool:
+    def echoes(self, event: TaskStarted | HostStarted | HostResult | Retry) -> bool:
         """A `fail` after a rescue only ends the run; it is no phase and no failure of its own."""
         return event.action == "fail" and any(phase.failed for phase in self.known.values())
 

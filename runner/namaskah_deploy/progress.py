@@ -69,6 +69,8 @@ class Lines:
             self._shown = None
 
     def _lines(self, event: Event, phases: Phases) -> Iterator[str]:
+        if isinstance(event, HostResult) and phases.echoes(event):
+            return
         if isinstance(event, TaskStarted) and phases.current is not self._shown and phases.current is not None:
             if self._shown is not None:
                 yield ended(self._shown)

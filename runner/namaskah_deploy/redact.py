@@ -69,13 +69,15 @@ def encodings(secret: str) -> set[str]:
     Base64 depends on where the secret begins within the encoded bytes, so each of the three places counts.
     """
     data = secret.encode()
+    quoted = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
     forms = {
         secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
+        *quoted,
+        *(json.dumps(text, ensure_ascii=False)[1:-1] for text in quoted),  # a command's JSON within Ansible's
         repr(secret)[1:-1],
-        shlex.quote(secret),
+        shlex.quote(secret).strip("'"),
         html.escape(secret),
+        urllib.parse.quote(secret),
         urllib.parse.quote(secret, safe=""),
         urllib.parse.quote_plus(secret),
         data.hex(),

@@ -14,6 +14,7 @@ from namaskah_deploy.request import Request
 FORMAT = 1
 """Version of the JSON document; it grows when a field changes its meaning."""
 _KEPT_LINES = 30
+_FACTS = ("commit", "subject", "release", "tag", "from", "to", "backup")
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,9 @@ class Fold:
 def facts(part: Part) -> dict[str, Any]:
     """Return what a reader asks first: which release, of which commit, instead of which, with which backup."""
     found: dict[str, Any] = {}
-    wanted = ("commit", "subject", "release", "tag", "from", "to", "backup", "why", "seconds")
     for result in part.results:
-        for name in wanted:
-            if result.data.get(name) not in (None, "", [], {}) and name != "seconds":
+        for name in _FACTS:
+            if result.data.get(name):
                 found.setdefault(name, result.data[name])
     return found
 

@@ -11,7 +11,8 @@ _INDENT = "  "
 
 def lines(report: Report, folder: Path | None) -> Iterator[str]:
     """Yield the lines about a run whose record is in `folder`."""
-    yield f"{'ok' if report.exit_code == Code.DONE else 'FAILED'}: {report.headline}"
+    word = {Code.DONE: "ok", Code.INTERRUPTED: "INTERRUPTED"}.get(Code(report.exit_code), "FAILED")
+    yield f"{word}: {report.headline}"
     for name, value in report.facts.items():
         yield f"{_INDENT}{name}: {value}"
     yield from failures(report.part)
@@ -44,7 +45,7 @@ def _return(part: Part) -> Iterator[str]:
     for host, told in part.by_host("namaskah_recover").items():
         states = {
             "returned": "returned",
-            "nothing": "had not been switched",
+            "nothing": "had nothing to return from",
             "confirmed": "confirmed, as other hosts had",
         }
         state = states.get(str(told.get("state")), f"NOT returned ({told.get('why', 'no reason was given')})")

@@ -1,0 +1,1 @@
+"""Tests of the command line, each file named after the module that it is about."""

@@ -1,0 +1,180 @@
+"""Every exit code, by what came of a run and of the return."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from namaskah_deploy import outcome
+from namaskah_deploy.failure import Failure
+from namaskah_deploy.outcome import MEANING, Code
+from namaskah_deploy.phases import Phase
+from namaskah_deploy.report import Failed, Part, Result
+from namaskah_deploy.request import Kind, Request
+from tests.unit.streams import part
+from tests.unit.test_report import MOMENT
+
+HOSTS = ("web1", "web2")
+FORWARD = ("resolve", "preflight", "lock", "backup", "preparation", "migration", "activation", "verification")
+
+
+def _request(kind: Kind = Kind.DEPLOY) -> Request:
+    return Request(kind=kind, environment="production")
+
+
+def _failed(phase: str, kind: str = "failed", host: str = "web2") -> Failed:
+    return Failed(host, phase, "task", Failure(kind, "what", host, "why", "do this"))
+
+
+def _part(phase: str, kind: str = "failed", recovered: dict[str, dict[str, Any]] | None = None) -> Part:
+    """Return a run that failed in `phase`, after all that come before it, with what the return said in it."""
+    order = (*FORWARD, "validation", "smoke", "confirmation", "finish")
+    names = order[: order.index(phase) + 1]
+    results = [Result("web1", "resolve", "namaskah_resolve", {"release": "new"})]
+    results += [Result(host, "recovery", "namaskah_recover", told) for host, told in (recovered or {}).items()]
+    return Part(
+        phases=tuple(Phase(name, MOMENT, MOMENT) for name in names),
+        failures=(_failed(phase, kind),),
+        results=tuple(results),
+        missing=(),
+        processed=HOSTS,
+        code=2,
+        stopped=False,
+        completed=True,
+    )
+
+
+def _recovery(**states: tuple[str, str]) -> Part:
+    """Return a run of recover.yml: host=(state, release that it serves)."""
+    told = {host: {"state": state, "serving": serving} for host, (state, serving) in states.items()}
+    return dataclasses.replace(_part("resolve", recovered=told), failures=(), code=0)
+
+
+BACK = _recovery(web1=("returned", "old"), web2=("nothing", "old"))
+
+
+@pytest.mark.parametrize(
+    ("phase", "kind", "code"),
+    [
+        ("resolve", "refused", Code.FAILED),
+        ("preflight", "failed", Code.FAILED),
+        ("preflight", "unreachable", Code.UNREACHABLE),
+        ("lock", "refused", Code.LEASE_HELD),
+        ("lock", "failed", Code.FAILED),
+        ("backup", "failed", Code.FAILED),
+        ("preparation", "unreachable", Code.UNREACHABLE),
+        ("migration", "failed", Code.FAILED),
+    ],
+)
+def test_before_the_switch(phase: str, kind: str, code: Code) -> None:
+    found = outcome.judge(_request(), _part(phase, kind), None, HOSTS)
+    assert found.code is code
+    assert "nothing was switched" in found.headline
+    assert found.advice == ("do this",)
+
+
+def test_a_failed_migration_says_that_the_database_may_be_ahead() -> None:
+    assert "database may be ahead" in outcome.judge(_request(), _part("migration"), None, HOSTS).headline
+    assert "database" not in outcome.judge(_request(), _part("preparation"), None, HOSTS).headline
+
+
+@pytest.mark.parametrize("phase", outcome.AFTER_SWITCH)
+@pytest.mark.parametrize(
+    ("recovery", "code"),
+    [
+        (BACK, Code.RETURNED),
+        (_recovery(web1=("returned", "old")), Code.NOT_RETURNED),
+        (_recovery(web1=("returned", "old"), web2=("failed", "new")), Code.NOT_RETURNED),
+        (_recovery(web1=("nothing", "old"), web2=("nothing", "new")), Code.NOT_RETURNED),
+        (_recovery(web1=("nothing", "new"), web2=("confirmed", "new")), Code.UNFINISHED),
+        (_recovery(), Code.NOT_RETURNED),
+        (None, Code.NOT_RETURNED),
+    ],
+)
+def test_after_the_switch_had_begun(phase: str, recovery: Part | None, code: Code) -> None:
+    assert outcome.judge(_request(), _part(phase), recovery, HOSTS).code is code
+
+
+def test_what_was_not_returned_is_named_with_the_command() -> None:
+    found = outcome.judge(_request(), _part("verification"), _recovery(web1=("returned", "old")), HOSTS)
+    assert "web2 (serves an unknown release)" in found.headline
+    assert "web1" not in found.headline
+    assert "namaskah-deploy recover production --yes" in found.advice[0]
+
+
+def test_the_return_within_the_play_counts_and_the_later_one_corrects_it() -> None:
+    within = {"web2": {"state": "failed", "serving": "new"}, "web1": {"state": "returned", "serving": "old"}}
+    failed = _part("verification", recovered=within)
+    assert outcome.judge(_request(), failed, None, HOSTS).code is Code.NOT_RETURNED
+    assert outcome.judge(_request(), failed, _recovery(web2=("returned", "old")), HOSTS).code is Code.RETURNED
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "needed"),
+    [
+        (Kind.DEPLOY, _part("preflight"), False),
+        (Kind.DEPLOY, _part("lock"), True),
+        (Kind.ROLLBACK, _part("activation"), True),
+        (Kind.DEPLOY, part("ok"), False),
+        (Kind.VERIFY, _part("verification"), False),
+        (Kind.DEPLOY, _part("backup", recovered={host: {"state": "nothing"} for host in HOSTS}), False),
+        (Kind.DEPLOY, _part("verification", recovered={"web2": {"state": "returned"}}), True),
+        (Kind.DEPLOY, _part("verification", recovered={host: {"state": "failed"} for host in HOSTS}), True),
+    ],
+)
+def test_when_a_run_of_recover_follows(kind: Kind, found: Part, needed: bool) -> None:
+    assert outcome.needs_recovery(_request(kind), found, HOSTS) is needed
+
+
+@pytest.mark.parametrize(
+    ("phase", "recovery", "code"),
+    [
+        ("preparation", None, Code.INTERRUPTED),
+        ("activation", BACK, Code.INTERRUPTED),
+        ("activation", _recovery(web1=("returned", "old")), Code.NOT_RETURNED),
+        ("finish", _recovery(web1=("nothing", "new"), web2=("nothing", "new")), Code.UNFINISHED),
+    ],
+)
+def test_interrupted(phase: str, recovery: Part | None, code: Code) -> None:
+    stopped = dataclasses.replace(_part(phase), failures=(), code=99, stopped=True, completed=False)
+    assert outcome.judge(_request(), stopped, recovery, HOSTS).code is code
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "code"),
+    [
+        (Kind.DEPLOY, part("ok"), Code.DONE),
+        (Kind.DEPLOY, part("rescued"), Code.DONE),
+        (Kind.STATUS, part("no_hosts"), Code.FAILED),
+        (Kind.STATUS, part("no_hosts", expected=()), Code.FAILED),
+        (Kind.BACKUP, part("broken"), Code.FAILED),
+        (Kind.PROVISION, part("bad_argument"), Code.FAILED),
+        (Kind.STATUS, part("unreachable"), Code.UNREACHABLE),
+        (Kind.VERIFY, part("failed"), Code.CHECKS_FAILED),
+        (Kind.VERIFY, part("unreachable"), Code.UNREACHABLE),
+        (Kind.BACKUP, _part("lock", "refused"), Code.LEASE_HELD),
+    ],
+)
+def test_commands_that_switch_nothing(kind: Kind, found: Part, code: Code) -> None:
+    assert outcome.judge(_request(kind), found, None, HOSTS).code is code
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (BACK, Code.DONE),
+        (_recovery(web1=("returned", "old")), Code.NOT_RETURNED),
+        (_recovery(web1=("returned", "old"), web2=("failed", "new")), Code.NOT_RETURNED),
+        (dataclasses.replace(_recovery(), failures=(_failed("recovery", "refused"),)), Code.LEASE_HELD),
+        (dataclasses.replace(BACK, code=2, failures=(_failed("recovery"),)), Code.FAILED),
+        (dataclasses.replace(BACK, stopped=True), Code.INTERRUPTED),
+    ],
+)
+def test_recover_by_hand(found: Part, code: Code) -> None:
+    assert outcome.judge(_request(Kind.RECOVER), found, None, HOSTS).code is code
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert set(MEANING) == set(Code)

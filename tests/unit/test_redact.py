@@ -1,0 +1,115 @@
+"""Planted secrets are looked for in everything that a redactor lets through."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import shlex
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from namaskah_deploy.redact import HIDDEN, Redactor, known_secrets
+
+PLANTED = "p@ss \"w/örd'&<9"
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json of json": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    "url": urllib.parse.quote,
+    "url, all": lambda text: urllib.parse.quote(text, safe=""),
+    "form": urllib.parse.quote_plus,
+    "html": html.escape,
+    "shell": lambda text: shlex.quote(text)[1:-1],
+    "python": lambda text: repr(text)[1:-1],
+    "hex": lambda text: text.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@pytest.mark.parametrize("around", ["{}", "before {} after", "x={};y", "a{}b"])
+def test_a_known_secret_is_found_in_every_encoding(name: str, around: str) -> None:
+    form = ENCODINGS[name](PLANTED)
+    shown = Redactor([PLANTED])(around.replace("{}", form))
+    assert form not in shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:", "longer user:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_known_secret_is_found_in_base64_wherever_it_begins(encode: Callable[[bytes], bytes], before: str) -> None:
+    text = encode(f"{before}{PLANTED} and more".encode()).decode()
+    shown = Redactor([PLANTED])(text)
+    left = shown.split(HIDDEN)[0]
+    assert HIDDEN in shown
+    assert PLANTED[2:] not in base64.b64decode(left + "=" * (-len(left) % 4)).decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    "key", ["password", "DB_PASSWORD", "db-password", "api_key", "token", "SECRET_KEY", "DATABASE_URL"]
+)
+@pytest.mark.parametrize("value", ["hunter22", ["hunter22"], {"a": "hunter22"}, [{"x": ["hunter22"]}]])
+def test_whatever_stands_under_a_secret_looking_key_is_hidden(key: str, value: Any) -> None:
+    assert "hunter22" not in json.dumps(Redactor()({"outer": [{key: value}]}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://app:hunter22@db1/app",
+        "connecting with password=hunter22 to db1",
+        "PGPASSWORD=hunter22 pg_dump",
+        "password: 'hunter22'",
+        'token = "hunter22"',
+        "Authorization: Bearer hunter22",
+        "-----BEGIN PRIVATE KEY-----\nhunter22\n-----END PRIVATE KEY-----",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter22",
+    ],
+)
+def test_secrets_in_free_text(text: str) -> None:
+    assert "hunter22" not in Redactor()(text)
+
+
+def test_a_result_that_must_not_be_logged_keeps_its_status_only() -> None:
+    result = {"_ansible_no_log": True, "changed": True, "rc": 1, "msg": "hunter22", "result": {"a": "hunter22"}}
+    assert Redactor()({"res": result}) == {"res": {"_ansible_no_log": True, "changed": True, "rc": 1}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://git.example.org:8443/app.git",
+        "git@git.example.org:app.git",
+        {"release_key": "release", "tag": "v1", "tokens_used": "5"},
+        "the password was not accepted",
+        {"password": None, "secret": "", "token": False},
+        "/etc/ssl/private/app.key",
+        42,
+    ],
+)
+def test_what_is_no_secret_is_left_alone(value: Any) -> None:
+    assert Redactor(["abc"])(value) == value
+
+
+def test_secrets_of_the_controller(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.write_text("vault password\n")
+    environ = {
+        "DB_PASSWORD": "hunter22",
+        "API_TOKEN": "abc",
+        "TOKEN_FILE": "/run/token",
+        "PATH": "/usr/bin",
+        "ANSIBLE_VAULT_PASSWORD_FILE": str(vault),
+    }
+    assert known_secrets(environ) == {"hunter22", "vault password"}
+
+
+def test_a_program_that_prints_the_vault_password_is_not_read_as_one(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.write_text("#!/bin/sh\necho secret\n")
+    vault.chmod(0o755)
+    assert known_secrets({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault)}) == set()

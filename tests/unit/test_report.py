@@ -1,0 +1,100 @@
+"""What comes of a run, by recorded streams."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from namaskah_deploy import report
+from namaskah_deploy.report import Part, Report
+from namaskah_deploy.request import Kind, Request
+from tests.unit.streams import part
+
+MOMENT = datetime(2026, 11, 23, 21, tzinfo=UTC)
+
+
+def made(of: Part, recovery: Part | None = None, **words: Any) -> Report:
+    """Return the report of a run that began at MOMENT and took 90.5 seconds."""
+    return Report(
+        run="run-1",
+        request=Request(kind=Kind.DEPLOY, environment="production", ref="v2", by="ada@laptop", reason="due"),
+        started=MOMENT,
+        ended=MOMENT + timedelta(seconds=90.5),
+        part=of,
+        recovery=recovery,
+        facts=report.facts(of),
+        **{"exit_code": 0, "headline": "deploy of production", **words},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [("ok", True), ("rescued", True)]
+    + [(name, False) for name in ("failed", "unreachable", "no_hosts", "bad_argument", "broken")],
+)
+def test_which_runs_are_good(name: str, good: bool) -> None:
+    assert part(name).good is good
+
+
+def test_a_run_of_which_a_host_was_expected_and_missing_is_not_good() -> None:
+    found = part("ok", expected=("web1", "web2", "web3"))
+    assert not found.good
+    assert found.missing == ("web3",)
+
+
+def test_a_run_that_was_stopped_is_not_good() -> None:
+    assert not part("ok", stopped=True).good
+
+
+def test_a_run_without_hosts_ended_with_code_0_and_is_not_good() -> None:
+    found = part("no_hosts", expected=())
+    assert (found.code, found.missing) == (0, ())
+    assert not found.good
+    assert any("Speak to nobody" in line for line in found.lines)
+
+
+def test_failures_are_those_that_were_not_mended() -> None:
+    assert part("rescued").failures == ()
+    (failed,) = part("failed").failures
+    assert (failed.host, failed.phase, failed.failure.why) == ("web2", "activation", "it answered 500")
+
+
+def test_results_by_host() -> None:
+    assert part("failed").by_host("namaskah_recover") == {
+        "web2": {"host": "web2", "state": "nothing", "from": None, "to": None, "serving": "old"}
+    }
+
+
+def test_reached() -> None:
+    assert part("failed").reached("activation")
+    assert not part("failed").reached("confirmation", "finish")
+
+
+def test_facts_are_what_was_reported_first() -> None:
+    assert report.facts(part("ok")) == {"release": "new", "from": "old"}
+
+
+def test_the_document_is_json_and_says_everything() -> None:
+    found = json.loads(json.dumps(report.document(made(part("failed"), part("ok")))))
+    assert found["run"] == "run-1"
+    assert (found["kind"], found["environment"], found["ref"], found["by"]) == (
+        "deploy",
+        "production",
+        "v2",
+        "ada@laptop",
+    )
+    assert "tag" not in found
+    assert found["seconds"] == 90.5
+    assert [phase["name"] for phase in found["phases"]][-1] == "recovery"
+    assert found["phases"][3]["hosts"] == {"web1": "changed", "web2": "failed"}
+    assert found["failures"][0]["failure"] == {
+        "class": "unhealthy",
+        "what": "the new instance is not healthy",
+        "where": "GET /healthz",
+        "why": "it answered 500",
+        "next": "read the log of the new instance",
+    }
+    assert found["recovery"]["ansible_exit_code"] == 0
