@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from .recorder import Recorder
 
+FIRST_WITHIN = 0.2
+
 
 class Pacer:
     """Starts `work(due)` for one kind at a constant rate, never waiting for an answer.
@@ -29,8 +31,11 @@ class Pacer:
         self._running: set[asyncio.Task[object]] = set()
 
     async def run(self, offset: float) -> None:
-        """Start requests until cancelled; the first after `offset` (0 to 1) of an interval, to spread the kinds."""
-        due = self._recorder.now() + offset * self._interval
+        """Start requests until cancelled; the first after `offset` (0 to 1) of an interval, to spread the kinds.
+
+        A rare kind begins as soon as the others, or a short load would have none of it.
+        """
+        due = self._recorder.now() + offset * min(self._interval, FIRST_WITHIN)
         while True:
             if (wait := due - self._recorder.now()) > 0:
                 await asyncio.sleep(wait)

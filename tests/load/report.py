@@ -159,9 +159,14 @@ class Report:
         return sum(kind.sent for kind in self.kinds.values())
 
     @property
+    def silent(self) -> list[str]:
+        """Return the kinds that were wanted and of which nothing was sent: they prove nothing."""
+        return [name for name, kind in self.kinds.items() if not kind.sent]
+
+    @property
     def failed(self) -> int:
-        """Failed requests, absent WebSockets and wrong payments together."""
-        return sum(kind.failed for kind in self.kinds.values()) + self.ledger.failed
+        """Return failed requests, absent WebSockets, wrong payments, and kinds of which nothing was sent, together."""
+        return sum(kind.failed for kind in self.kinds.values()) + self.ledger.failed + len(self.silent)
 
     @property
     def failures(self) -> list[Failure]:

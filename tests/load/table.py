@@ -27,6 +27,8 @@ def as_text(report: Report) -> str:
     lines += _releases(report)
     lines += _windows(report)
     lines += [f"  {_failure(one)}" for one in report.failures[:SHOWN_FAILURES]]
+    if report.silent:
+        lines.append(f"nothing was sent of: {', '.join(report.silent)}")
     lines.append(f"{report.sent} requests, {report.failed} failed")
     return "\n".join(lines)
 

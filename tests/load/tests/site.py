@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
@@ -39,12 +40,14 @@ PAGE_SIZE = 40
 class Site:
     """The server; runs in a thread with an event loop of its own."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, tls: ssl.SSLContext | None = None) -> None:
         self.plan = plan
+        self._tls = tls
         self.release = "r1"
         self.ledger: list[str] = []
         self.files = {"/static/app.111.js": b"one", "/static/app.111.css": b"two"}
         self.counts: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.sockets: set[SocketConnection] = set()
         self.refuse_sockets = False
         self.port = 0
@@ -61,7 +64,7 @@ class Site:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)  # type: ignore[arg-type]
 
     async def _listen(self, port: int) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _unlisten(self) -> None:
@@ -95,15 +98,16 @@ class Site:
         self.call(self._close_sockets(code))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served = 0
         try:
-            while await self._one(reader, writer):
-                pass
+            while await self._one(reader, writer, served):
+                served += 1
         except (OSError, asyncio.IncompleteReadError):
             pass  # a client that left
         finally:
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, served: int) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
         method, path, *_ = head.decode("latin-1").split(" ", 2)
         headers = {
@@ -116,10 +120,18 @@ class Site:
             return False
         route = urlsplit(path).path
         self.counts[route] += 1
-        fault = self.plan(route, self.counts[route])
+        fault = self._fault(route, served)
         reply = Reply(writer, headers.get("connection", "") == "keep-alive")
         status, content = await self._answer(method, path, body, fault)
         return await reply.send(status, content, fault)
+
+    def _fault(self, route: str, served: int) -> str:
+        """Return the planned fault; `drop used` only on a connection that has served before."""
+        fault = self.plan(route, self.counts[route])
+        if fault == "drop used":
+            fault = "drop" if served else ""
+        self.faults[fault] += 1
+        return fault
 
     async def _answer(self, method: str, path: str, body: bytes, fault: str) -> tuple[int, bytes]:
         route, query = urlsplit(path).path, parse_qs(urlsplit(path).query)
@@ -239,14 +251,16 @@ class SocketConnection:
         for data in self._protocol.data_to_send():
             if data:
                 self._writer.write(data)
+            elif not self._writer.can_write_eof():
+                self._writer.close()  # TLS knows no half-closed connection
             elif not self._writer.is_closing():
                 self._writer.write_eof()
 
 
 @contextlib.contextmanager
-def running(plan: Plan = GOOD) -> Iterator[Site]:
+def running(plan: Plan = GOOD, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """Serve on a loopback port until the block ends."""
-    site = Site(plan)
+    site = Site(plan, tls)
     site.start()
     try:
         yield site

@@ -33,7 +33,7 @@ from tests.load.tests.site import EVERY, EVERY_FIFTH, faulty, running
 def test_each_bad_answer_is_counted(kind: str, fault: str, error: str) -> None:
     with running(faulty(fault, EVERY_FIFTH, at="/healthz")) as site:
         report = load(only(site, kind, rate=50.0, seconds=0.5, request_timeout=0.5, keepalive_connections=1))
-        bad = site.counts["/healthz"] // 5
+        bad = site.faults[fault]
     found = report.kinds[kind]
     asked_again = report.keepalive.reused_closed if kind == "keepalive" and error == "no answer" else 0
     assert bad > 1
@@ -83,8 +83,8 @@ def test_another_site_that_answers_200_is_not_taken_for_the_application() -> Non
 
 def test_a_slow_request_that_is_cut_is_counted() -> None:
     with running(faulty("drop", EVERY_FIFTH, at="/api/slow")) as site:
-        report = load(only(site, "slow", rate=10.0))
-    assert report.kinds["slow"].failed == 2
+        report = load(only(site, "slow", rate=20.0))
+    assert report.kinds["slow"].failed == site.faults["drop"] > 2
 
 
 def test_a_slow_request_that_is_not_slow_proves_nothing() -> None:
@@ -125,12 +125,12 @@ def test_a_static_file_with_other_content_is_found() -> None:
 def test_a_pause_of_the_whole_site_is_the_longest_gap() -> None:
     with running(faulty("drop", range(20, 40))) as site:
         report = load(only(site, "get", rate=50.0))
-    assert 380 <= report.longest_gap_ms <= 600
-    assert 0.2 < report.gap_at < 0.6
+    assert 380 <= report.longest_gap_ms <= 900
+    assert 0.2 < report.gap_at < 0.7
     assert report.longest_gap_ms == report.kinds["get"].longest_gap_ms
 
 
 def test_silence_until_the_end_counts_as_a_gap() -> None:
     with running(faulty("500", EVERY[25:])) as site:
         report = load(only(site, "get", rate=50.0))
-    assert 450 <= report.longest_gap_ms <= 700
+    assert 400 <= report.longest_gap_ms <= 700

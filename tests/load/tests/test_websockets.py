@@ -30,7 +30,7 @@ def test_a_close_is_no_failure_when_the_client_is_back_in_time(code: int) -> Non
     assert found.codes == {str(code): 4}
     assert (found.opened, found.closed, found.back, found.back_in_time) == (8, 4, 4, 4)
     assert found.share_back == 1.0
-    assert 0 < found.slowest_back_ms < 1500
+    assert 0 < found.slowest_back_ms < 3000
 
 
 def test_a_refused_handshake_at_the_start_fails() -> None:
@@ -107,7 +107,7 @@ def test_a_mute_server_fails() -> None:
 def test_a_connection_cut_again_before_it_answers_is_still_away() -> None:
     with running(faulty("mute", range(5, 9))) as site:
         later(0.3, lambda: site.close_sockets(1012))
-        later(1.4, lambda: close_mute(site))
+        later(1.8, lambda: close_mute(site))
         report = load(sockets(site, seconds=3.5))
     assert report.failed == 0, report
     assert (report.websockets.closed, report.websockets.back) == (4, 4)
