@@ -25,6 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     except LabError as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
+    except PermissionError as error:
+        sys.stderr.write(f"lab: {error.filename}: permission denied; the lab needs root\n")
+        return 1
     return 0
 
 

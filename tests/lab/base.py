@@ -8,58 +8,70 @@ hosts mount overlays on it.
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+from tests.lab.archive import write_index
 from tests.lab.command import run, search_path
 from tests.lab.errors import LabError
 from tests.lab.locks import exclusive
 from tests.lab.mirror import apt_options, machine_mirror
+from tests.lab.packages import BARE, DORMANT, FULL, UNWANTED
 from tests.lab.paths import cache_dir
 
 SUITES = ("bookworm", "trixie")
-_SYSTEM = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "procps", "iproute2", "ca-certificates", "acl"]
-_ACCESS = ["openssh-server", "python3-apt", "sudo", "curl", "rsync", "zstd", "git"]
-_SERVICES = ["python3", "python3-venv", "postgresql", "nginx-light", "haproxy", "nodejs"]
-PACKAGES = sorted([*_SYSTEM, *_ACCESS, *_SERVICES])
-# Installed, but off until a host's role starts them (a Debian package starts its service by default).
-DORMANT = ("postgresql.service", "nginx.service", "haproxy.service")
-# Timers that would look for work in the middle of a test.
-UNWANTED = (
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "fstrim.timer",
-)
 _SETUP = Path(__file__).with_name("base_setup.sh")
 _BUILD_SECONDS = 1200
 
 
-def base_tree(suite: str) -> Path:
-    """The ready tree of `suite`, built now (about a minute, 700 MB) if the cache has none."""
+def base_tree(suite: str, *, bare: bool = False) -> Path:
+    """The ready tree of `suite`, built now (half a minute, 800 MB) if the cache has none.
+
+    A `bare` one has what an operator needs to log in, and nothing of what applications need.
+    """
     if suite not in SUITES:
         raise LabError(f"unknown suite {suite!r}; the lab knows {', '.join(SUITES)}")
-    tree = cache_dir() / f"{suite}-{_content_key(suite)}"
-    with exclusive(cache_dir() / f"{suite}.lock"):
+    packages = sorted(BARE if bare else FULL)
+    kind = f"{suite}-bare" if bare else suite
+    tree = cache_dir() / f"{kind}-{_content_key(suite, packages)}"
+    with exclusive(cache_dir() / f"{kind}.lock"):
         if not tree.is_dir():
-            _build(suite, tree)
+            _build(suite, packages, tree)
     return tree
 
 
-def _content_key(suite: str) -> str:
-    parts = [suite, PACKAGES, DORMANT, UNWANTED, _SETUP.read_text(), os.uname().machine]
+def archive_folder(suite: str) -> Path:
+    """The Debian packages that the full tree of `suite` was made from, as an archive for apt."""
+    return _archive_of(base_tree(suite))
+
+
+def _archive_of(tree: Path) -> Path:
+    return tree.with_name(f"{tree.name}.debs")
+
+
+def _content_key(suite: str, packages: list[str]) -> str:
+    parts = [suite, packages, DORMANT, UNWANTED, _SETUP.read_text(), os.uname().machine]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
-def _build(suite: str, tree: Path) -> None:
-    unfinished = tree.with_name(f"{tree.name}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    log = tree.with_name(f"{tree.name}.log")
+def _build(suite: str, packages: list[str], tree: Path) -> None:
+    unfinished, archive = tree.with_name(f"{tree.name}.partial"), _archive_of(tree)
+    for folder in (unfinished, archive):
+        shutil.rmtree(folder, ignore_errors=True)
+    archive.mkdir()
+    _install(suite, packages, unfinished, archive)
+    write_index(archive)
+    run(["sync", "-f", unfinished], timeout=300)
+    unfinished.rename(tree)
+
+
+def _install(suite: str, packages: list[str], tree: Path, archive: Path) -> None:
+    log = archive.with_suffix(".log")
     with log.open("w") as output:
         status = subprocess.run(
-            _mmdebstrap(suite, unfinished),
+            _mmdebstrap(suite, packages, tree, archive),
             input="\n".join(machine_mirror().source_lines(suite)),
             text=True,
             stdout=output,
@@ -72,12 +84,10 @@ def _build(suite: str, tree: Path) -> None:
     if status != 0:
         tail = "\n".join(log.read_text().splitlines()[-15:])
         raise LabError(f"building the {suite} tree failed (mmdebstrap, status {status}); the end of {log}:\n{tail}")
-    run(["sync", "-f", unfinished], timeout=300)
-    unfinished.rename(tree)
 
 
-def _mmdebstrap(suite: str, target: Path) -> list[str]:
-    argv = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(PACKAGES)}"]
+def _mmdebstrap(suite: str, packages: list[str], tree: Path, archive: Path) -> list[str]:
+    setup = shlex.join([str(_SETUP), "TREE", str(archive), *DORMANT, *UNWANTED]).replace("TREE", '"$1"', 1)
+    argv = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(packages)}"]
     argv += [f"--aptopt={option}" for option in apt_options()]
-    argv += [f"--customize-hook={_SETUP} $1 {' '.join((*DORMANT, *UNWANTED))}"]
-    return [*argv, suite, str(target), "-"]
+    return [*argv, f"--customize-hook={setup}", suite, str(tree), "-"]

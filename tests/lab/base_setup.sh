@@ -1,9 +1,13 @@
 #!/bin/sh
 # Turns a freshly installed Debian tree into the common part of all lab hosts.
-# Arguments: the tree, then the units that must not start by themselves.
+# Arguments: the tree, a folder that keeps the packages it was made from, then the units that must not
+# start by themselves.
 set -eu
 tree=$1
-shift
+archive=$2
+shift 2
+
+mv "$tree"/var/cache/apt/archives/*.deb "$archive"
 
 for unit in "$@"; do
     systemctl --root="$tree" --quiet disable "$unit" 2>/dev/null || test ! -e "$tree/lib/systemd/system/$unit"
@@ -13,7 +17,7 @@ done
 rm -f "$tree"/etc/ssh/ssh_host_*
 : >"$tree/etc/machine-id"
 rm -f "$tree/etc/hostname" "$tree/etc/resolv.conf"
-rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*
+rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/* "$tree"/etc/apt/sources.list
 
 # `ops` stands for the person who provisions: everything through sudo.
 chroot "$tree" useradd --create-home --shell /bin/bash ops

@@ -6,7 +6,7 @@ Missing Debian packages are installed (as root, with apt-get); what no package c
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from tests.lab.cgroup import unified_mount
@@ -34,7 +34,7 @@ _APT_SECONDS = 600
 def require() -> None:
     """Return when a lab can be had here; raises LabUnavailableError naming what is missing."""
     _require_root()
-    _install_tools()
+    install_missing(TOOLS)
     for check in (_require_network, _require_overlay, unified_mount):
         _probe(check)
 
@@ -55,8 +55,9 @@ def _require_root() -> None:
         raise LabUnavailableError("the lab needs root (namespaces, overlay mounts, a bridge); run it as root")
 
 
-def _install_tools() -> None:
-    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=search_path()) is None})
+def install_missing(tools: Mapping[str, str]) -> None:
+    """Install the Debian packages of those `tools` (program -> package) that this machine lacks."""
+    packages = sorted({package for tool, package in tools.items() if shutil.which(tool, path=search_path()) is None})
     if not packages:
         return
     if shutil.which("apt-get") is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.lab.disk import Disk
 from tests.lab.errors import LabError
 from tests.lab.faults import Faults
-from tests.lab.host_files import write_identity, write_names, write_pip_conf
+from tests.lab.host_files import write_identity, write_names, write_pip_conf, write_sources
 from tests.lab.keys import Keys
 from tests.lab.machine import Machine
 from tests.lab.network import Port
@@ -105,6 +105,7 @@ class Host(Faults):
     def _format(self) -> None:
         self._disk.mount()
         write_identity(self.root_dir, self.record, self._keys)
+        write_sources(self.root_dir, self.record, self._port.network)
         write_pip_conf(self.root_dir, self._port.network)
         self.write_names()
 

@@ -29,6 +29,12 @@ def write_names(root: Path, host: HostRecord, neighbours: list[HostRecord], netw
     _write(root / "etc/hosts", "\n".join([*lines, ""]))
 
 
+def write_sources(root: Path, host: HostRecord, network: Network) -> None:
+    """Point apt at the controller's archive (not signed: it is made here, for this bridge alone)."""
+    line = f"deb [trusted=yes] http://{network.controller}:{WHEEL_PORT}/debian/{host.suite} ./\n"
+    _write(root / "etc/apt/sources.list.d/lab.list", line)
+
+
 def write_pip_conf(root: Path, network: Network) -> None:
     """Point pip at the controller's wheels and nowhere else, as on a closed production network."""
     address = network.controller

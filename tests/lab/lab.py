@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.lab import capabilities, state
-from tests.lab.base import base_tree
+from tests.lab.base import archive_folder, base_tree
 from tests.lab.cgroup import ControlGroup
 from tests.lab.disk import Disk
 from tests.lab.errors import LabError
@@ -111,17 +111,23 @@ class Lab:
 
     # -- hosts -------------------------------------------------------------------------------------
 
-    def add_host(self, name: str, *, group: str = "app", suite: str = "bookworm", layers: Sequence[str] = ()) -> Host:
-        """A new host, still off. `group` is its inventory group, `layers` are additions such as "pm2"."""
+    def add_host(
+        self, name: str, *, group: str = "app", suite: str = "bookworm", layers: Sequence[str] = (), bare: bool = False
+    ) -> Host:
+        """A new host, still off. `group` is its inventory group, `layers` are additions such as "pm2".
+
+        A `bare` one has only what an operator needs to log in; `apt-get install` works on every host.
+        """
         state.check_name(name)
         if name in self.hosts:
             raise LabError(f"lab {self.name} has a host named {name} already")
         address = self.network.host_address(len(self.record.hosts))
-        record = HostRecord(name, address, suite, group, list(layers))
+        record = HostRecord(name, address, suite, group, list(layers), bare)
         self.record.hosts.append(record)
         self.record.save()
         host = self._host(record)
         self.hosts[name] = host
+        self.wheels.add_debian(suite, archive_folder(suite))
         self.keys.enroll(name, address)
         host.create()
         for one in self.hosts.values():
@@ -175,7 +181,7 @@ def remove_leftovers() -> list[str]:
 
 
 def _trees(host: HostRecord) -> list[Path]:
-    return [*(layer_tree(layer) for layer in reversed(host.layers)), base_tree(host.suite)]
+    return [*(layer_tree(layer) for layer in reversed(host.layers)), base_tree(host.suite, bare=host.bare)]
 
 
 def _each(action: Callable[[Host], None], hosts: list[Host]) -> None:

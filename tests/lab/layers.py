@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.lab.capabilities import install_missing
 from tests.lab.command import run
 from tests.lab.errors import LabError
 from tests.lab.locks import exclusive
@@ -30,6 +31,7 @@ def layer_tree(name: str) -> Path:
 
 def _install_pm2(tree: Path) -> None:
     """The process manager pm2 from npm: JavaScript alone, run by the base's node."""
+    install_missing({"npm": "npm"})
     prefix = tree / "usr/local"
     prefix.mkdir(parents=True)
     package = f"pm2@{PM2_VERSION}"

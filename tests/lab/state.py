@@ -41,6 +41,7 @@ class HostRecord:
     suite: str
     group: str
     layers: list[str]
+    bare: bool = False
 
 
 @dataclass

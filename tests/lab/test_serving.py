@@ -1,5 +1,6 @@
 """Do hosts get Python packages and code from the controller, each what fits it, and nothing else?"""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_a_requirement_that_does_not_exist_is_named(lab: Lab, tmp_path: Path) ->
         lab.add_wheels(wrong)
     with pytest.raises(LabError, match=r"absent\.txt: no such requirements file"):
         lab.add_wheels(tmp_path / "absent.txt")
+
+
+def test_a_bare_host_installs_debian_packages_from_the_controller(make_lab: Callable[..., Lab], tmp_path: Path) -> None:
+    bare = make_lab().add_host("bare", bare=True)
+    bare.boot()
+    assert bare.ssh(["sh", "-c", "command -v nginx git"], check=False).stdout == ""
+    bare.ssh(["apt-get", "update", "--quiet"])
+    bare.ssh(["apt-get", "install", "--yes", "--quiet", "nginx-light", "curl", "rsync"], timeout=300)
+    assert "Welcome to nginx" in bare.ssh(["curl", "--silent", "http://localhost/"]).stdout
+    bare.copy_out("/etc/hostname", tmp_path)
+    assert (tmp_path / "hostname").read_text() == "bare\n"
 
 
 def test_code_pushed_by_the_controller_is_read_only_on_hosts(lab: Lab, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def _pip_environment() -> dict[str, str]:
 
 
 class WheelServer:
-    """The folder that hosts see as their only package index, served by HTTP on the bridge address."""
+    """The folder that hosts see as their only source of packages, served by HTTP on the bridge address."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
@@ -98,6 +98,13 @@ class WheelServer:
         """The server's words (Python's own, threaded)."""
         serve = ["-m", "http.server", "--bind", self._address, "--directory", str(self.folder), str(WHEEL_PORT)]
         return [sys.executable, *serve]
+
+    def add_debian(self, suite: str, archive: Path) -> None:
+        """Let hosts of `suite` install Debian packages from `archive`, below debian/."""
+        target = self.folder / "debian" / suite
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists():
+            target.symlink_to(archive)
 
     def add(self, wheels: Path) -> None:
         """Let hosts see every file of `wheels`."""
