@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -10,10 +11,12 @@ from ansible.module_utils.namaskah_checks.host import (
     Wanted,
     address_checks,
     chosen_static,
-    host_checks,
+    public_sample,
     read_wanted,
 )
-from ansible.module_utils.namaskah_checks.outcome import CheckFailed, Outcome, Patience, run_checks, summarise
+from ansible.module_utils.namaskah_checks.outcome import Check, CheckFailed, Patience, fail, run_checks, summarise
+from ansible.module_utils.namaskah_checks.running import process_checks
+from ansible.module_utils.namaskah_checks.settle import settle_check
 from ansible.module_utils.namaskah_checks.static import StaticFiles
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import current
@@ -43,7 +46,7 @@ options:
   static_names: {type: list, elements: str, default: [], description: Static files that are always compared.}
   static_sample: {type: dict, default: {}, description: With C(where=public), what the host's verification returned.}
   timeout: {type: float, default: 5, description: Seconds for one try of one question.}
-  patience: {type: float, default: 20, description: Seconds in which failing checks are tried again, all together.}
+  patience: {type: float, default: 10, description: Seconds in which failing checks are tried again, all together.}
   settle: {type: float, default: 6, description: Seconds that the youngest process must have lived.}
 author: [namaskah-deploy]
 """
@@ -64,55 +67,51 @@ result:
   type: dict
 """
 
-SHOWN = 5
-
 
 def verify_host(wanted: Wanted, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Verify processes first, for the front cannot be right where they are wrong, then the front."""
+    """Verify processes, then the front, and watch them for a while only where all that is good."""
     live = current(wanted.contract)
     release = live.id if live else ""
-    patience = Patience(wanted.patience)
-    outcomes = run_checks(host_checks(wanted, parameters["release"], parameters["settle"]), patience)
+    names = parameters["static_names"]
+    checks = process_checks(wanted.contract, parameters["release"])
     static: StaticFiles | None = None
     try:
-        static = chosen_static(wanted.contract, parameters["static_files"], parameters["static_names"])
+        static = chosen_static(wanted.contract, parameters["static_files"], names)
     except CheckFailed as failure:
-        outcomes.append(Outcome("list of static files", ok=False, detail=str(failure), milliseconds=0))
-    outcomes += run_checks(address_checks(wanted, static, release), patience)
-    sample = {"url": static.url, "files": dict(static.files), "total": static.total} if static else {}
-    return {**summarise(outcomes), "release": release, "static_sample": sample}
+        checks.append(Check("list of static files", partial(fail, failure), retry=False))
+    checks += address_checks(wanted, static, release)
+    outcomes = run_checks(checks, Patience(wanted.patience))
+    if all(outcome.ok for outcome in outcomes):
+        outcomes += run_checks([settle_check(wanted.contract, parameters["settle"], wanted.patience)], Patience(0))
+    return {**summarise(outcomes), "release": release, "static_sample": public_sample(static, names, release)}
 
 
 def verify_public(wanted: Wanted, parameters: dict[str, Any]) -> dict[str, Any]:
     """Ask the public address."""
     sample = parameters["static_sample"]
-    outcomes = run_checks(
-        address_checks(wanted, StaticFiles(**sample) if sample else None, parameters["release"]),
-        Patience(wanted.patience),
-    )
-    return {**summarise(outcomes), "release": parameters["release"]}
+    checks = address_checks(wanted, StaticFiles(**sample) if sample else None, parameters["release"])
+    return {**summarise(run_checks(checks, Patience(wanted.patience))), "release": parameters["release"]}
 
 
-def failure_of(result: dict[str, Any], host: str) -> dict[str, Any] | None:
+def failure_of(result: dict[str, Any], host: str) -> Failure | None:
     """Return what an operator is told of a bad result, None for a good one."""
-    bad = [check for check in result["checks"] if not check["ok"]]
     if not result["checks"]:
         why = "no check was made, and no check proves nothing"
-        failure = Failure("refused", "verify", host, why, "set verification_front_url or verification_public_url")
-        return failure.as_dict()
+        return Failure("refused", "verify", host, why, "set verification_front_url or verification_public_url")
+    bad = [check for check in result["checks"] if not check["ok"]]
     if not bad:
         return None
-    failure = Failure(
+    others = [f"also {check['name']}: {check['detail']}" for check in bad[1:]]
+    return Failure(
         "unhealthy",
         f"verify: {bad[0]['name']}",
         host,
-        bad[0]["detail"],
+        "\n".join([bad[0]["detail"], *others]),
         f"mend what the check names, then `ansible-playbook playbooks/verify.yml --limit {host}`",
     )
-    return {**failure.as_dict(), "others": [f"{check['name']}: {check['detail']}" for check in bad[1:]]}
 
 
-def run(parameters: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def run(parameters: dict[str, Any]) -> tuple[dict[str, Any], Failure | None]:
     """Return the result and, where it is bad, the failure. Raises Failure for words that cannot be understood."""
     host = parameters["contract"].get("host", "") if parameters["where"] == "host" else parameters["url"]
     try:
@@ -124,14 +123,6 @@ def run(parameters: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | No
     verify = verify_host if parameters["where"] == "host" else verify_public
     result = verify(wanted, parameters)
     return result, failure_of(result, host)
-
-
-def message(failure: dict[str, Any]) -> str:
-    """Return the failure as one text for people who see nothing else."""
-    others = failure.get("others", [])
-    more = [f"also: {text}" for text in others[:SHOWN]]
-    left = [f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else []
-    return "\n".join([f"{failure['what']} ({failure['where']}): {failure['why']}", *more, *left])
 
 
 def main() -> None:
@@ -149,7 +140,7 @@ def main() -> None:
             "static_names": {"type": "list", "elements": "str", "default": []},
             "static_sample": {"type": "dict", "default": {}},
             "timeout": {"type": "float", "default": 5},
-            "patience": {"type": "float", "default": 20},
+            "patience": {"type": "float", "default": 10},
             "settle": {"type": "float", "default": 6},
         },
         supports_check_mode=True,
@@ -159,7 +150,7 @@ def main() -> None:
     except Failure as error:
         module.fail_json(msg=str(error), failure=error.as_dict())
     if failure:
-        module.fail_json(msg=message(failure), failure=failure, result=result)
+        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=result)
     module.exit_json(changed=False, result=result)
 
 

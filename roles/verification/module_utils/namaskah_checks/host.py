@@ -12,11 +12,11 @@ from ansible.module_utils.namaskah_host.release import current
 
 from .asking import http_check, websocket_check
 from .outcome import Check, CheckFailed
-from .running import process_checks
-from .settle import settle_check
 from .static import StaticFiles, sample, static_check
 from .stream import Address, parse_address
 from .words import HttpWords, WebSocketWords, read_http, read_websockets
+
+PUBLIC_STATIC = 40
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,11 @@ def chosen_static(contract: Contract, bound: int, names: list[str]) -> StaticFil
     return StaticFiles(contract.static_url, sample(manifest, bound, names, live.id), len(manifest))
 
 
-def host_checks(wanted: Wanted, release: str, settle: float) -> list[Check]:
-    """Return the checks of the host's own processes; the one that takes time comes last."""
-    return [*process_checks(wanted.contract, release), settle_check(wanted.contract, settle, wanted.patience)]
+def public_sample(static: StaticFiles | None, names: list[str], release: str) -> dict[str, Any]:
+    """Return what the public address is asked of the host's static files: fewer, for each is a long way."""
+    if static is None or not static.files:
+        return {}
+    return {"url": static.url, "files": sample(static.files, PUBLIC_STATIC, names, release), "total": static.total}
 
 
 def address_checks(wanted: Wanted, static: StaticFiles | None, release: str) -> list[Check]:

@@ -77,7 +77,7 @@ def process_checks(contract: Contract, expected: str) -> list[Check]:
             )
         return str(instance)
 
-    checks = [Check("current names the live release", link)]
+    checks = [Check("current names the live release", link, retry=False)]
     live = current(contract)
     for service in live.services if live and live.complete else ():
         checks.append(Check(f"running code of {service.name}", partial(prove, contract, service)))
@@ -92,8 +92,7 @@ def prove(contract: Contract, service: Service) -> str:
     """Compare folder, start and environment of every process of a service with the live release."""
     instance = live_instance(contract)
     running = _running(instance, service, _processes(contract))
-    for process in running.processes:
-        _belongs(process, instance.release, f"{service.name}@{instance.name}")
+    check_processes(instance, running)
     pids = sorted({process["pid"] for process in running.processes})
     age = time.time() - float(running.youngest()["started"])
     shown = ", ".join(map(str, pids[:8]))
@@ -126,6 +125,12 @@ def alone(contract: Contract, service: Service) -> str:
             " may: stop it"
         )
     return f"{service.name}@{beside} does not run"
+
+
+def check_processes(instance: Instance, running: Running) -> None:
+    """See that each process of a service belongs to the instance's release. Raises CheckFailed."""
+    for process in running.processes:
+        _belongs(process, instance.release, f"{running.service.name}@{instance.name}")
 
 
 def _running(instance: Instance, service: Service, known: list[dict[str, Any]]) -> Running:

@@ -12,7 +12,7 @@ from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.instances import Instance
 
 from .outcome import Check, CheckFailed
-from .running import Running, live_instance, survey
+from .running import Running, check_processes, live_instance, survey
 
 PAUSE = 0.3  # seconds between two rounds of questions
 LOOK = 1.5  # seconds between two looks at the processes: a process manager may be slow to tell
@@ -45,6 +45,8 @@ def settle(contract: Contract, seconds: float, patience: float) -> str:
             _same_mains(first, running, instance)
     last = survey(instance)
     _same_mains(first, last, instance)
+    for item in last:
+        check_processes(instance, item)
     count = sum(len(item.processes) for item in last)
     return f"{count} processes kept running, {rounds} rounds of questions to their sockets were all answered well"
 
