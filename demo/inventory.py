@@ -44,6 +44,8 @@ def common(places: Places, server: Server) -> dict[str, Any]:
         "namaskah_app_user": user,
         "namaskah_python": python,
         "ansible_python_interpreter": python,
+        # The user's own home may be none, as that of `nobody`.
+        "ansible_remote_tmp": str(places.home / ".ansible" / "tmp"),
         "namaskah_pip_arguments": ["--no-index", "--find-links", str(WHEELS)],
         "namaskah_supervisor_control": str(Path(sys.executable).parent / "supervisorctl"),
         "backup_programs": str(server.binaries),

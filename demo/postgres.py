@@ -76,9 +76,9 @@ def start(folder: Path, sockets: Path, log: Path, processes: Processes, env: Map
     """Make a new cluster in `folder`, start it, and make the application's roles and database."""
     binaries, name = find_binaries()
     sockets.mkdir(mode=0o700)
-    # Nothing here must outlive the demo, so nothing waits for the disk.
     _run([binaries / "initdb", "-D", folder, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"])
-    options = ["listen_addresses=", f"unix_socket_directories={sockets}", "fsync=off", "max_connections=60"]
+    # Four instances with a connection for each request under way; and nothing here must outlive the demo.
+    options = ["listen_addresses=", f"unix_socket_directories={sockets}", "max_connections=400", "fsync=off"]
     words = [str(binaries / "postgres"), "-D", str(folder), *[word for one in options for word in ("-c", one)]]
     process = processes.start(words, log=log, env=env, end_by=signal.SIGINT)  # "fast": sessions are ended
     server = Server(binaries, sockets, name)

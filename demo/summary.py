@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the story imports this module
     from demo.command import CommandLine, Done
     from demo.places import Places
     from demo.story import Story
@@ -60,5 +61,13 @@ def clients(reports: list[Report]) -> str:
             f"back in time: {sum(r.websockets.back_in_time for r in reports)}"
         ),
     ]
-    lines += [f"- FAILED: {failure.kind} {failure.path}: {failure.error}" for r in reports for failure in r.failures]
-    return "\n".join(lines)
+    return "\n".join([*lines, *failures(reports)])
+
+
+def failures(reports: list[Report]) -> list[str]:
+    """What failed, each kind once with its count."""
+    counted: Counter[str] = Counter()
+    for report in reports:
+        for kind, found in report.kinds.items():
+            counted.update({f"{kind}: {error}": count for error, count in found.errors.items()})
+    return [f"- FAILED {count} times: {what}" for what, count in counted.most_common()]
