@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_scram import matches, new_verifier
+from ansible.module_utils.namaskah_database.scram import matches, new_verifier
 
 DOCUMENTATION = r"""
 ---

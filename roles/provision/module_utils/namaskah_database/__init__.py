@@ -1,0 +1,1 @@
+"""What is known about the database server, apart from Ansible."""
