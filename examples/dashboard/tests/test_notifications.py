@@ -1,6 +1,9 @@
 """Does the socket greet, answer, and tell payments only to who may know them?"""
 # ruff: noqa: PT009  Django's runner runs this, and these assertions show both sides there
 
+import os
+from unittest import mock
+
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from dashboard.asgi import application
@@ -17,11 +20,12 @@ class Notifications(TransactionTestCase):
         connected, _ = await socket.connect()
         return socket, connected
 
+    @mock.patch.dict(os.environ, {"NAMASKAH_RELEASE": "r7"})
     async def test_a_ping_is_answered_with_the_release(self):
         socket, _ = await self.open()
         self.assertEqual((await socket.receive_json_from())["status"], "connected")
         await socket.send_json_to({"type": "ping"})
-        self.assertEqual(await socket.receive_json_from(), {"type": "pong", "release": "", "echo": None})
+        self.assertEqual(await socket.receive_json_from(), {"type": "pong", "release": "r7", "echo": None})
         await socket.send_to(text_data="no json")
         self.assertEqual((await socket.receive_json_from())["type"], "error")
         await socket.disconnect()

@@ -1,0 +1,97 @@
+"""What do the tests of the samples share? A PostgreSQL server, and each sample's repository and environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from .postgres import Cluster, cluster
+from .sample import EXAMPLES, Release, Sample, make_environment
+
+# What each sample's environment holds: that of v1.2.0 runs every good tag, and daphne beside it.
+REQUIREMENTS = {"dashboard": ["requirements.txt", "requirements-daphne.txt"], "ledger": ["requirements.txt"]}
+
+Releaser = Callable[..., Release]
+Schemas = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """Return a server of our own."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Return the sample dashboard."""
+    return make("dashboard", tmp_path_factory.mktemp("dashboard"))
+
+
+@pytest.fixture(scope="session")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """Return the sample ledger."""
+    return make("ledger", tmp_path_factory.mktemp("ledger"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder for releases; a short one, because the path of a unix socket may have 107 bytes only."""
+    with tempfile.TemporaryDirectory(prefix="samples-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def schemas(postgres: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Schemas:
+    """Return what migrates each sample's first version once, for tests to copy."""
+
+    @cache
+    def migrated(name: str) -> str:
+        sample: Sample = request.getfixturevalue(name)
+        address = postgres.create()
+        ended = sample.release("v1.0.0", tmp_path_factory.mktemp("schema") / name, address).run("migrate")
+        assert ended.returncode == 0, ended.stdout
+        return address
+
+    return migrated
+
+
+@pytest.fixture
+def release(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schemas: Schemas) -> Releaser:
+    """Return what puts a tag of a sample into a folder of its own.
+
+    All tags of a test share one database of its own, which has the first version's schema.
+    """
+
+    @cache
+    def database(name: str) -> str:
+        return postgres.create(schemas(name))
+
+    def put(name: str, tag: str, **settings: str) -> Release:
+        sample: Sample = request.getfixturevalue(name)
+        return sample.release(tag, folder / f"{name}-{tag}", **{"database": database(name), **settings})
+
+    return put
+
+
+def make(name: str, folder: Path) -> Sample:
+    """Build the repository and the environment."""
+    repository = folder / "origin.git"
+    command = [sys.executable, str(EXAMPLES / "history.py"), name, str(repository), "--json"]
+    described = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    files = [show(repository, f"v1.2.0:{path}") for path in REQUIREMENTS[name]]
+    lines = [line for text in files for line in text.splitlines() if not line.startswith(("#", "-r"))]
+    return Sample(name, repository, described, make_environment(folder / "venv", lines, folder / "lines.txt"))
+
+
+def show(repository: Path, path: str) -> str:
+    """Return the content of a file in a commit."""
+    command = ["git", f"--git-dir={repository}", "show", path]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
