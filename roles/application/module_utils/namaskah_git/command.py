@@ -32,13 +32,12 @@ class Git:
     directory: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 
-    def attempt(self, arguments: Sequence[str]) -> Done:
+    def attempt(self, arguments: Sequence[str], stdin: str = "") -> Done:
         """Run git and give back how it ended. Raises Failure when it is missing or its time is over."""
         place = [f"--git-dir={self.directory}"] if self.directory else []
         try:
-            return run(
-                ["git", *_OPTIONS, *place, *arguments], env=environment(self.extra), timeout=self.timeout, cwd="/"
-            )
+            words = ["git", *_OPTIONS, *place, *arguments]
+            return run(words, env=environment(self.extra), timeout=self.timeout, cwd="/", stdin=stdin)
         except FileNotFoundError as error:
             next_step = "install git on the controller"
             raise Failure("failed", "git cannot be run", "controller", "there is no git on PATH", next_step) from error

@@ -115,12 +115,29 @@ def boot(contract: Contract) -> None:
             switches.note(contract, "boot", "boot", "booted", release=live.id, instance=live.instance)
 
 
+def detach(log: Path) -> None:
+    """Go on as a process of its own, which nobody waits for and no terminal ends; the caller's process exits."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    with log.open("ab") as stream:
+        for descriptor in (1, 2):
+            os.dup2(stream.fileno(), descriptor)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+
 def main() -> int:
     """Run the verb of the command line."""
     parser = argparse.ArgumentParser(prog="namaskah_host", description="The host's own part in a release.")
     parser.add_argument("verb", choices=("watch", "boot"))
     parser.add_argument("--root", type=Path, required=True, help="the application's root folder")
+    parser.add_argument("--detach", action="store_true", help="go on in the background, where no manager does that")
     arguments = parser.parse_args()
+    if arguments.detach:
+        detach(arguments.root / "host" / "watch.log")
     try:
         contract = load(arguments.root)
         watch(contract) if arguments.verb == "watch" else boot(contract)

@@ -150,9 +150,9 @@ def front(contract: Contract) -> Iterator[Complaint]:
         path = f"{contract.root}/current/run/{service.name}.sock"
         if service.listen == "socket" and service.health and path not in text:
             yield "front", f"no nginx site connects to {path}", "provision the host, or write the upstream by hand"
-    for word in FORBIDDEN_FRONT:
+    for word, remedy in FORBIDDEN_FRONT.items():
         if re.search(rf"^[^#\n]*\b{word}(?! +off)\b", text, re.MULTILINE):
-            yield "front", f"an nginx site uses {word}", FORBIDDEN_FRONT[word]
+            yield "front", f"an nginx site uses {word}", remedy
 
 
 def _nginx_text() -> str:
@@ -216,15 +216,10 @@ def state(contract: Contract, commit: str) -> Iterator[Complaint]:
             f"the switch of run {unfinished.run} is {unfinished.phase}, neither final nor returned",
             "run `namaskah-deploy recover`",
         )
-    for release in all_of(contract):
-        record = release.record
-        if commit and record["commit"] == commit and record["state"] == "bad":
-            yield (
-                "bad-release",
-                f"this commit failed here before, as {release.id}: {record.get('why', '')}",
-                "correct it in a new commit, or force it with --allow bad-release",
-            )
-            break
+    tries = [release.record for release in all_of(contract) if commit and release.record["commit"] == commit]
+    if tries and tries[-1]["state"] == "bad":
+        why = f"this commit failed here before, as {tries[-1]['id']}: {tries[-1].get('why', '')}"
+        yield "bad-release", why, "correct it in a new commit, or force it with --allow bad-release"
     if current(contract) and not unfinished:
         for difference in status.drift(contract):
             yield "drift", difference, "see `namaskah-deploy status`; repair it, or go on with --allow drift"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 
@@ -27,15 +26,8 @@ def start(contract: Contract, switch: Switch) -> None:
             next_step=f"provision the host, or allow the exact sudo line `{SYSTEMCTL} restart {unit}`",
         )
     else:
-        with (contract.root / "host" / "watch.log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, str(contract.host_program), "watch", "--root", str(contract.root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
+        words = [sys.executable, str(contract.host_program), "watch", "--detach", "--root", str(contract.root)]
+        run(words, what="arm the automatic return", timeout=30)
     end = time.monotonic() + ACKNOWLEDGED_WITHIN
     while time.monotonic() < end:
         seen = read_json(contract.root / "watch.json")

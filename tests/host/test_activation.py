@@ -1,0 +1,203 @@
+"""Does a host switch, return and recover as docs/adr/0001 says? With real processes, killed for real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from namaskah_host import activation, guard, journal, switch
+from namaskah_host.failure import Failure
+from namaskah_host.files import read_json
+from namaskah_host.release import Release, current
+
+from .conftest import FolderHost, wait_until
+
+
+def live(host: FolderHost) -> str | None:
+    found = current(host.contract)
+    return found.id if found else None
+
+
+def state(host: FolderHost, run: dict[str, Any]) -> str:
+    return str(Release(host.contract, run["release"]).record["state"])
+
+
+def told(host: FolderHost, run: dict[str, Any], instance: str) -> str:
+    """Ask the web service itself which release it is."""
+    from namaskah_host.health import complaint
+
+    service = Release(host.contract, run["release"]).services[0]
+    return complaint(host.contract, service, instance, run["release"])
+
+
+def confirmed(host: FolderHost, behaviour: str = "good") -> dict[str, Any]:
+    """Release a version and confirm it."""
+    run = host.prepared(behaviour)
+    activation.activate(host.contract, run, 60)
+    activation.confirm(host.contract, run)
+    wait_until(lambda: switch.read(host.contract) is None)
+    return run
+
+
+def test_two_releases_follow_each_other(host: FolderHost) -> None:
+    first = confirmed(host)
+    assert live(host) == first["release"]
+    assert state(host, first) == "live"
+    second = confirmed(host)
+    assert live(host) == second["release"]
+    assert (state(host, first), state(host, second)) == ("superseded", "live")
+    assert told(host, second, "green") == ""
+    assert "refused" in told(host, first, "blue").lower() or "No such file" in told(host, first, "blue")
+
+
+def test_a_worker_never_runs_beside_another(host: FolderHost) -> None:
+    first, second = confirmed(host), confirmed(host)
+    lines = (host.contract.shared / "worker.log").read_text().splitlines()
+    assert lines == [f"begin {first['release']}", f"end {first['release']}", f"begin {second['release']}"]
+
+
+@pytest.mark.parametrize("behaviour", ["dies at start", "health 500"])
+def test_the_gate_refuses_a_broken_release_and_nothing_is_switched(host: FolderHost, behaviour: str) -> None:
+    first = confirmed(host)
+    broken = host.prepared(behaviour)
+    with pytest.raises(Failure) as caught:
+        activation.activate(host.contract, broken, 60)
+    assert caught.value.kind == "unhealthy"
+    assert live(host) == first["release"]
+    assert told(host, first, "blue") == ""
+    assert state(host, broken) == "bad"
+    assert switch.read(host.contract) is None
+
+
+def test_an_unconfirmed_switch_returns_by_itself(host: FolderHost) -> None:
+    first = confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 4)
+    assert live(host) == second["release"]
+    wait_until(lambda: live(host) == first["release"])
+    wait_until(lambda: switch.read(host.contract) is None)
+    assert told(host, first, "blue") == ""
+    assert state(host, first) == "live"
+    assert state(host, second) == "prepared"
+    lines = (host.contract.shared / "worker.log").read_text().splitlines()
+    assert lines[-1] == f"begin {first['release']}"
+
+
+def test_a_late_confirmation_is_refused(host: FolderHost) -> None:
+    confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 2)
+    wait_until(lambda: switch.read(host.contract) is None)
+    with pytest.raises(Failure, match="returned before"):
+        activation.confirm(host.contract, second)
+
+
+def test_recovery_brings_back_and_is_idempotent(host: FolderHost) -> None:
+    first = confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    done = activation.recover(host.contract, [], "a test said so", bad=True)
+    assert (done["state"], done["serving"]) == ("returned", first["release"])
+    assert state(host, second) == "bad"
+    again = activation.recover(host.contract, [], "once more", bad=True)
+    assert (again["state"], again["serving"]) == ("nothing", first["release"])
+    wait_until(lambda: switch.read(host.contract) is None)
+
+
+def test_recovery_completes_what_another_host_has_confirmed(host: FolderHost) -> None:
+    confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    done = activation.recover(host.contract, [second["id"]], "", bad=False)
+    assert (done["state"], done["serving"]) == ("confirmed", second["release"])
+
+
+def test_the_first_release_has_nothing_to_return_to(host: FolderHost) -> None:
+    first = host.prepared()
+    activation.activate(host.contract, first, 60)
+    done = activation.recover(host.contract, [], "a test said so", bad=True)
+    assert (done["state"], done["serving"]) == ("returned", None)
+    assert not host.contract.current.is_symlink()
+    wait_until(lambda: switch.read(host.contract) is None)
+
+
+def test_a_second_switch_waits_for_the_first(host: FolderHost) -> None:
+    confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    assert activation.activate(host.contract, second, 60)["changed"] is False
+    third = host.prepared()
+    with pytest.raises(Failure, match="neither confirmed nor returned"):
+        activation.activate(host.contract, third, 60)
+
+
+def test_after_a_boot_one_version_runs(host: FolderHost) -> None:
+    first = confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    watcher = read_json(host.contract.root / "watch.json")["pid"]
+    os.kill(watcher, signal.SIGKILL)
+    for program in ("web-blue", "worker-blue", "web-green", "worker-green"):
+        subprocess.run([host.contract.supervisor_control, "-c", host.contract.supervisor_config, "stop", program],
+                       check=False, capture_output=True, timeout=30)  # fmt: skip
+    guard.boot(host.contract)
+    assert live(host) == first["release"]
+    assert told(host, first, "blue") == ""
+    assert "refused" in told(host, second, "green").lower() or "No such file" in told(host, second, "green")
+    assert journal.read(host.contract.root / "journal.jsonl")[-1]["act"] == "booted"
+
+
+KILLED = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from namaskah_host import activation, journal, switch, files
+from namaskah_host.contract import Contract
+contract, run, point = Contract(json.loads(sys.argv[2])), json.loads(sys.argv[3]), int(sys.argv[4])
+seen = 0
+def counted(function):
+    def call(*words, **options):
+        global seen
+        result = function(*words, **options)
+        seen += 1
+        if seen == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return call
+# Every durable change of a record or a link is a point at which the module may be killed.
+for module in (files, switch):
+    for name in ("write_json", "point"):
+        setattr(module, name, counted(getattr(files, name)))
+from namaskah_host import release
+release.write_json, release.point = files.write_json, files.point
+activation.activate(contract, run, 5)
+"""
+
+
+@pytest.mark.parametrize("point", range(1, 9))
+def test_killed_at_any_point_the_host_ends_with_the_old_release(host: FolderHost, point: int) -> None:
+    """kill -9 of the working module after each durable change: either the watcher or recovery brings it back."""
+    first = confirmed(host)
+    second = host.prepared()
+    package = Path(activation.__file__).parents[1]
+    import json
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(package), json.dumps(host.contract.raw),
+                             json.dumps(second), str(point)], check=False, timeout=60, capture_output=True)  # fmt: skip
+    ended = killed.returncode
+    assert ended in (-signal.SIGKILL, 0), killed.stderr
+    if ended == 0:
+        pytest.fail(f"there are fewer than {point} points: lower the range")
+    activation.recover(host.contract, [], "the run was killed", bad=False)
+    wait_until(lambda: switch.read(host.contract) is None)
+    assert live(host) == first["release"]
+    assert told(host, first, "blue") == ""
+    assert "refused" in told(host, second, "green").lower() or "No such file" in told(host, second, "green")
+    third = host.prepared()
+    activation.activate(host.contract, third, 60)
+    activation.confirm(host.contract, third)
+    assert live(host) == third["release"]
