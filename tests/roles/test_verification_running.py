@@ -161,7 +161,9 @@ def test_a_restart_while_it_is_watched_fails(host: SmallHost) -> None:
     assert pid
     killer = threading.Timer(1.5, os.kill, (pid, signal.SIGKILL))
     killer.start()
-    with pytest.raises(CheckFailed, match=rf"worker@{instance.name} (was restarted while it was watched|does not run)"):
+    with pytest.raises(
+        CheckFailed, match=rf"worker@{instance.name} (was restarted while it was watched|does not run|is gone)"
+    ):
         settle(host.contract, 30, 0)
     killer.join()
     while pid == (instance.manager.unit(service, instance.name).pid or pid):

@@ -40,6 +40,11 @@ class SmallHost:
         self.contract = Contract(contract_of(folder, self.remote.bare))
         self.count = 0
 
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables of an inventory that make this contract."""
+        return {f"namaskah_{name}": value for name, value in self.contract.raw.items() if name != "host"}
+
     def prepare(self, mode: str) -> Release:
         """Commit the program in this mode, and prepare a release of it."""
         shutil.copy(PROGRAM, self.remote.clone / "program.py")
