@@ -1,6 +1,8 @@
 """What did the operator type? Finds the command, prints a refusal, and exits with the documented code."""
 
+import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Never
@@ -75,15 +77,18 @@ def main(arguments: Sequence[str] | None = None, surroundings: Surroundings | No
 
 def run(arguments: Sequence[str] | None = None, surroundings: Surroundings | None = None) -> int:
     """Run the command line and return the exit code."""
+    words_given = list(arguments) if arguments is not None else sys.argv[1:]
     try:
         code = _root.main(
-            args=list(arguments) if arguments is not None else None,
+            args=words_given,
             prog_name="namaskah-deploy",
             standalone_mode=False,
             obj=surroundings,
         )
     except Refused as refusal:
         click.echo(str(refusal), err=True)
+        if "--json" in words_given:
+            click.echo(json.dumps(_document(refusal), indent=2, ensure_ascii=False))
         return _REFUSED
     except click.ClickException as error:
         error.show()
@@ -92,6 +97,15 @@ def run(arguments: Sequence[str] | None = None, surroundings: Surroundings | Non
         click.echo("stopped before anything was started", err=True)
         return _REFUSED
     return int(code or 0)
+
+
+def _document(refusal: Refused) -> dict[str, Any]:
+    return {
+        "exit_code": _REFUSED,
+        "headline": refusal.what,
+        "why": refusal.why,
+        "advice": [refusal.next_step] if refusal.next_step else [],
+    }
 
 
 def _inventory(args: Sequence[str]) -> Path:

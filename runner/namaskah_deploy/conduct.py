@@ -48,7 +48,8 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
     hosts = plan.application_hosts(launch_plan, session.environment)
     if outcome.needs_recovery(request, part, hosts):
         session.display.say("Bringing every host to a final state ...")
-        back = plan.recovery(launch_plan, session.environment, session.content)
+        why, bad = outcome.blame(part)
+        back = plan.recovery(launch_plan, session.environment, session.content, why=why, bad=bad)
         recovery = _play(back, session, record, _SAID_IN_RECOVERY, stop_when_safe=False)
     judged = outcome.judge(request, part, recovery, hosts)
     session.display.close()

@@ -43,6 +43,7 @@ AFTER_SWITCH = ("activation", "verification", "validation", "smoke", "confirmati
 _AFTER_LOCK = ("lock", "backup", "preparation", "migration", *AFTER_SWITCH)
 _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
+_LONGEST_WHY = 300
 _BACK = ("returned", "nothing", "confirmed")
 
 
@@ -64,6 +65,18 @@ def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> b
     if request.kind not in SWITCHING or part.good or not part.reached(*_AFTER_LOCK):
         return False
     return bool(_not_back(part.by_host(_RECOVER), expected))
+
+
+def blame(part: Part) -> tuple[str, bool]:
+    """Return why a run ended badly, in one line, and whether the release itself is to blame."""
+    if part.stopped:
+        return "the run was interrupted", False
+    if not part.failures:
+        return "the run ended without an answer", False
+    first = part.failures[0]
+    line = " ".join(f"{first.phase}: {first.failure.what}: {first.failure.why}".split())
+    shown = "".join(letter for letter in line if letter.isprintable())
+    return shown[:_LONGEST_WHY], any(failed.failure.kind == "unhealthy" for failed in part.failures)
 
 
 def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[str, ...]) -> Outcome:

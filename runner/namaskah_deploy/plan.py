@@ -33,7 +33,7 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
 _PLAYBOOK = {kind: kind.value for kind in Kind} | {Kind.RELEASES: "status"}
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 
-_OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_RUNTIME_DIR"
+_OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR"
 _REMOTE = "SSH_AGENT_PID SSH_AUTH_SOCK GIT_SSH GIT_SSH_COMMAND GNUPGHOME SSL_CERT_DIR SSL_CERT_FILE"
 _ANSIBLE = "ANSIBLE_PRIVATE_KEY_FILE ANSIBLE_VAULT_IDENTITY_LIST ANSIBLE_VAULT_PASSWORD_FILE"
 _PASSED_ON = frozenset(f"{_OPERATOR} {_REMOTE} {_ANSIBLE}".split())
@@ -104,13 +104,20 @@ def _limit(request: Request, environment: Environment) -> tuple[str, ...]:
     return (*chosen, *added)
 
 
-def recovery(plan: LaunchPlan, environment: Environment, content: Content) -> LaunchPlan:
-    """Return the run that brings a fleet back after `plan` ended badly: same run, every application host of it."""
+def recovery(plan: LaunchPlan, environment: Environment, content: Content, *, why: str, bad: bool) -> LaunchPlan:
+    """Return the run that brings a fleet back after `plan` ended badly: same run, every application host of it.
+
+    `why` goes into the hosts' records, `bad` says that the release itself is to blame.
+    """
     carried = ("namaskah_run_id", "namaskah_by", "namaskah_reason")
     return replace(
         plan,
         playbook=content.playbook(Kind.RECOVER.value),
-        variables={name: plan.variables[name] for name in carried if name in plan.variables},
+        variables={
+            **{name: plan.variables[name] for name in carried if name in plan.variables},
+            "recovery_why": why,
+            "recovery_bad": "true" if bad else "false",
+        },
         expected=application_hosts(plan, environment),
     )
 

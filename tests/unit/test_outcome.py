@@ -178,3 +178,16 @@ def test_recover_by_hand(found: Part, code: Code) -> None:
 
 def test_every_code_has_a_meaning() -> None:
     assert set(MEANING) == set(Code)
+
+
+@pytest.mark.parametrize(
+    ("found", "why", "bad"),
+    [
+        (_part("verification"), "verification: what: why", False),
+        (_part("activation", "unhealthy"), "activation: what: why", True),
+        (dataclasses.replace(_part("activation"), stopped=True), "the run was interrupted", False),
+        (dataclasses.replace(_part("activation"), failures=()), "the run ended without an answer", False),
+    ],
+)
+def test_what_the_hosts_are_told_as_the_reason(found: Part, why: str, bad: bool) -> None:
+    assert outcome.blame(found) == (why, bad)

@@ -135,7 +135,8 @@ def test_the_plain_command_is_one_shell_line_with_the_same_words() -> None:
 
 
 def test_recovery_is_the_same_run_on_the_application_hosts() -> None:
-    back = plan.recovery(_plan(ref="v2", reason="due"), FLEET, Content(CONTENT))
+    back = plan.recovery(_plan(ref="v2", reason="due"), FLEET, Content(CONTENT), why="it broke", bad=True)
     assert back.playbook.name == "recover.yml"
-    assert back.variables == {"namaskah_run_id": "run-1", "namaskah_by": "ada@laptop", "namaskah_reason": "due"}
+    same = {"namaskah_run_id": "run-1", "namaskah_by": "ada@laptop", "namaskah_reason": "due"}
+    assert back.variables == {**same, "recovery_why": "it broke", "recovery_bad": "true"}
     assert back.expected == ("web1", "web2")
