@@ -22,6 +22,8 @@ from pathlib import Path, PurePosixPath
 EXAMPLES = Path(__file__).resolve().parent
 AUTHOR = "Namaskah Samples <samples@namaskah.example>"
 MAIN = "refs/heads/main"
+# Beside the application, not of it: what its tags change, and how it is released.
+NOT_RELEASED = {"history", "environment.yml"}
 # Left behind by running the application in place; its .gitignore names the same.
 IGNORED_NAMES = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "db.sqlite3"}
 
@@ -91,11 +93,11 @@ def read_tree(folder: Path, skip: frozenset[str] = frozenset()) -> Tree:
 
 
 def first_tree(application: Path) -> Tree:
-    """Return the application's own files, without the history and without what its .gitignore names."""
+    """Return the application's own files, without those beside it and those that its .gitignore names."""
     ignore = application / ".gitignore"
     lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.exists() else []
     collected = {line.strip("/") for line in lines if line.startswith("/")}
-    return read_tree(application, skip=frozenset({"history", *collected}))
+    return read_tree(application, skip=frozenset(NOT_RELEASED | collected))
 
 
 def apply(step: Step, tree: Tree, added: Tree) -> Tree:

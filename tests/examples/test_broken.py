@@ -134,6 +134,17 @@ def test_the_first_migration_stays_and_the_old_code_works_with_it(
         assert mended.run("migrate").returncode == 0
 
 
+def test_the_ledgers_old_commands_are_lost_until_the_broken_release_takes_its_migration_back(release: Releaser) -> None:
+    old, broken = release("ledger", BASE), release("ledger", "broken-migration")
+    assert broken.run("migrate").returncode != 0
+    lost = old.run("migrate")
+    assert lost.returncode != 0
+    assert "Can't locate revision identified by '0002_note'" in lost.stdout
+    back = broken.run_words([*broken.words("{bin}/alembic downgrade"), "0001"])
+    assert back.returncode == 0, back.stdout
+    assert old.run("migrate").returncode == 0
+
+
 def build(put: Release) -> subprocess.CompletedProcess[str]:
     return put.run("build")
 

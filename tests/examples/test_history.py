@@ -81,7 +81,7 @@ def test_a_release_holds_the_application_and_nothing_of_its_history(sample: str,
     assert build(sample, repository).returncode == 0
     files = git(repository, "ls-tree", "-r", "--name-only", "v2.0.0").splitlines()
     assert "requirements.txt" in files
-    assert not [name for name in files if name.startswith("history") or "__pycache__" in name]
+    assert not [name for name in files if name.startswith(("history", "environment")) or "__pycache__" in name]
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:

@@ -9,13 +9,18 @@ function row(payment) {
 
 namaskah.api("/api/payments").then((answer) => namaskah.fill(list, answer.payments.map(row)));
 
-let key = crypto.randomUUID();
+// Not crypto.randomUUID: browsers have that on https only.
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+}
+
+let key = newKey();
 document.getElementById("pay").addEventListener("submit", async (event) => {
   event.preventDefault();
   // The key changes only after an answer: pressing twice, or again after an error, pays once.
   const payment = { amount: Number(event.target.amount.value), idempotency_key: key };
   list.prepend(row(await namaskah.api("/api/payments", payment)));
-  key = crypto.randomUUID();
+  key = newKey();
 });
 
 const state = document.getElementById("notifications");
