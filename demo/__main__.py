@@ -19,6 +19,7 @@ def main() -> int:
         prog="make demo", description="A release, a broken one and a rollback, on one machine."
     )
     parser.add_argument("--clean", action="store_true", help="only end and remove what an earlier run left")
+    parser.add_argument("--embedded", action="store_true", help="take the packaged PostgreSQL in any case")
     options = parser.parse_args()
     try:
         user.become_ordinary(sys.argv[1:])
@@ -28,7 +29,7 @@ def main() -> int:
         signal.signal(signal.SIGTERM, _end)
         from demo import story  # noqa: PLC0415 - its libraries cost time that `--clean` need not pay
 
-        return story.tell(lambda text: print(text, flush=True))
+        return story.tell(lambda text: print(text, flush=True), embedded=options.embedded)
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

