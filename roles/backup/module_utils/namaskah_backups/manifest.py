@@ -1,0 +1,151 @@
+"""What makes a folder a backup: the manifest, written last. How manifests are listed, chained and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import write_json
+
+from .dump import checksum
+
+FILE = "manifest.json"
+PROOF = "proof.json"  # a proof that was made after the manifest, which never changes
+FORMAT = 1
+ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,16}")
+_BESIDE = {FILE, PROOF}
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A complete backup: its folder, its manifest, the manifest's own hash and the newest proof."""
+
+    folder: Path
+    content: dict[str, Any]
+    sha256: str
+    proof: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The backup's name."""
+        return self.folder.name
+
+
+def write(folder: Path, content: dict[str, Any]) -> str:
+    """Write the manifest atomically and durably, and give back its SHA-256; from now on the folder is a backup."""
+    write_json(folder / FILE, content, 0o600)
+    return hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
+
+
+def read(folder: Path) -> Backup | None:
+    """The backup in a folder; None where no manifest is. Raises Failure when the manifest is damaged."""
+    path = folder / FILE
+    try:
+        data = path.read_bytes()
+        content = json.loads(data)
+        if content["format"] != FORMAT or content["id"] != folder.name or not isinstance(content["files"], dict):
+            raise _damaged(path, "it is of another format, or of another backup")
+        proof = _later_proof(folder, hashlib.sha256(data).hexdigest()) or content["proof"]
+        return Backup(folder, content, hashlib.sha256(data).hexdigest(), proof)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, f"it is not a manifest: {error}") from error
+
+
+def _later_proof(folder: Path, sha256: str) -> dict[str, Any] | None:
+    path = folder / PROOF
+    if not path.exists():
+        return None
+    proof: dict[str, Any] = json.loads(path.read_text())
+    if proof["manifest_sha256"] != sha256:
+        raise _damaged(path, "it is the proof of another manifest")
+    return proof
+
+
+def folders(root: Path) -> list[Path]:
+    """Folders below the backup root that have a backup's name, oldest first; complete or not."""
+    return sorted(
+        entry for entry in root.iterdir() if ID.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink()
+    )
+
+
+def listed(root: Path) -> tuple[list[Backup], list[str]]:
+    """All readable backups, oldest first by their own numbers, and what is wrong with the others."""
+    backups, wrong = [], []
+    for folder in folders(root):
+        try:
+            backup = read(folder)
+        except Failure as failure:
+            wrong.append(f"{folder.name}: {failure.what} ({failure.why})")
+            continue
+        if backup is None:
+            wrong.append(f"{folder.name}: it has no manifest, so it is no backup; the next backup removes it")
+        else:
+            backups.append(backup)
+    return sorted(backups, key=lambda backup: (backup.content["number"], backup.id)), wrong
+
+
+def link(backups: list[Backup]) -> dict[str, Any]:
+    """What ties the next manifest to the newest of `backups`: its number, and the name and hash of the one before."""
+    if not backups:
+        return {"number": 1, "previous": None}
+    last = backups[-1]
+    return {"number": last.content["number"] + 1, "previous": {"id": last.id, "sha256": last.sha256}}
+
+
+def broken_links(backups: list[Backup]) -> list[str]:
+    """Where the chain of hashes shows that a manifest was changed. A link to a removed backup is not broken."""
+    known = {backup.id: backup for backup in backups}
+    said = []
+    for backup in backups:
+        previous = backup.content["previous"]
+        before = known.get(previous["id"]) if previous else None
+        if before is not None and before.sha256 != previous["sha256"]:
+            said.append(
+                f"{before.id}: its manifest is not the one that {backup.id} was tied to; it was changed afterwards"
+            )
+    return said
+
+
+def damages(backup: Backup) -> list[str]:
+    """What is wrong with the files of a backup: missing, of another size or content, or too many."""
+    said = []
+    expected = backup.content["files"]
+    for name, wanted in sorted(expected.items()):
+        path = backup.folder / name
+        if not path.is_file() or path.is_symlink():
+            said.append(f"{backup.id}/{name} is missing")
+        elif path.stat().st_size != wanted["size"]:
+            said.append(f"{backup.id}/{name} has {path.stat().st_size} bytes, not {wanted['size']}")
+        elif checksum(path) != wanted:
+            said.append(f"{backup.id}/{name} has another content than was written")
+    found = {str(path.relative_to(backup.folder)) for path in backup.folder.rglob("*") if not path.is_dir()}
+    said += [f"{backup.id}/{name} does not belong to the backup" for name in sorted(found - set(expected) - _BESIDE)]
+    return said
+
+
+def require(root: Path, backup_id: str) -> Backup:
+    """The backup of that name, its files unharmed. Raises Failure."""
+    backup = read(root / backup_id) if ID.fullmatch(backup_id) else None
+    if backup is None:
+        why = "there is no backup of that name"
+        raise Failure(
+            "refused", f"Backup {backup_id[:40]!r} cannot be used", str(root), why, "see `namaskah-deploy backups`"
+        )
+    wrong = damages(backup)
+    if wrong:
+        next_step = "use an older backup, or a copy of this one; find out who changed it"
+        raise Failure("failed", f"Backup {backup.id} is damaged", str(backup.folder), "; ".join(wrong), next_step)
+    return backup
+
+
+def _damaged(path: Path, why: str) -> Failure:
+    return Failure(
+        "failed", "A backup's manifest is damaged", str(path), why, "use another backup; keep this one for inquiry"
+    )

@@ -1,0 +1,171 @@
+"""Whether a dump can be restored, and holds what the manifest says: restored into a scratch database and compared."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.namaskah_command import CommandTimeoutError
+from ansible.module_utils.namaskah_host.failure import Failure
+
+from . import catalogue, fingerprint, queries, space
+from .dump import jobs
+from .session import Session, address
+from .settings import Settings
+from .tools import Tools
+
+_MAINTENANCE = "postgres"
+_SHOWN = 12
+# A scratch database is thrown away after a crash, so it need not wait for the disk at each commit.
+_FAST = {"PGOPTIONS": "-c synchronous_commit=off -c statement_timeout=0 -c maintenance_work_mem=128MB"}
+_NEXT = "do not release on this backup; mend the cause and make a new one"
+
+
+def prefix(settings: Settings) -> str:
+    """How the names of scratch databases begin that this backup root, and no other, makes."""
+    place = f"{settings.contract['environment']}/{settings.contract['app']}/{settings.contract['host']}/{settings.root}"
+    return f"namaskah_proof_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
+
+
+def check(tools: Tools, settings: Settings, size: int) -> dict[str, Any]:
+    """Raise Failure when no scratch database of `size` bytes can be made; else what was found out about room for it.
+
+    The copy lies beside the live database: a disk that it fills stops the application.
+    """
+    with _maintenance(tools, settings) as server:
+        state = server.ask(queries.PROVER)
+    if not state["create"]:
+        where, why = f"PostgreSQL service {settings.proof_service}", f"{state['user']} may not create databases"
+        next_step = f"ALTER ROLE {state['user']} CREATEDB, or name another service in backup_proof_service"
+        raise Failure("refused", "The backup cannot be proved", where, why, next_step)
+    what = "the copy that proves the backup, beside the live database"
+    return space.check_server(state["folder"], state["address"], size, settings.space_margin, what)
+
+
+def prove(tools: Tools, settings: Settings, path: Path, wanted: Mapping[str, Any], backup_id: str) -> dict[str, Any]:
+    """Restore the dump at `path` and compare; what was proved, and the seconds that each part took.
+
+    `wanted` is the manifest's `database`. The scratch database is dropped in any case. The caller holds the lock of
+    the backup root, so scratch databases of its name are left over and dropped first. Raises Failure.
+    """
+    notes = [f"scratch database {name} was left by a killed backup" for name in _sweep(tools, settings)]
+    owners = _can_give_owners(tools, settings, wanted["fingerprint"]["roles"])
+    started = time.monotonic()
+    with _scratch(tools, settings, wanted, prefix(settings) + backup_id.lower().replace("-", "_")) as name:
+        restore(tools, settings, path, name, owners=owners)
+        restored = time.monotonic()
+        notes += compare(tools, settings, name, wanted)
+        compared = time.monotonic()
+    return {
+        "state": "proved",
+        "moment": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "service": settings.proof_service,
+        "owners": owners,
+        "restore_seconds": round(restored - started, 2),
+        "compare_seconds": round(compared - restored, 2),
+        "notes": notes,
+    }
+
+
+def restore(tools: Tools, settings: Settings, path: Path, name: str, *, owners: bool) -> None:
+    """Restore the dump into an empty database, stopping at the first error.
+
+    Never a subscription: a copy would take part in the live replication, and could not be dropped.
+    """
+    words = ["pg_restore", "--no-password", "--exit-on-error", f"--jobs={jobs(settings)}", "--no-subscriptions"]
+    words += [] if owners else ["--no-owner", "--no-privileges", "--no-publications", "--no-comments"]
+    words += [f"--dbname={address(settings.proof_service, name)}", str(path)]
+    what = "The backup cannot be restored"
+    tools.run(words, timeout=settings.left(), what=what, where=str(path), next_step=_NEXT, env=_FAST)
+
+
+def compare(tools: Tools, settings: Settings, name: str, wanted: Mapping[str, Any]) -> list[str]:
+    """Compare a restored database with the manifest; notes on what differs without harm. Raises Failure."""
+    with Session(tools, settings, settings.proof_service, name) as session:
+        facts = catalogue.identify(session).facts
+        session.do("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        found = fingerprint.take(session, catalogue.relations(session))
+    differences = fingerprint.differences(wanted["fingerprint"], found)
+    differences += [
+        f"{word} is {facts[word]}, not {wanted[word]}"
+        for word in ("encoding", "collate", "ctype")
+        if facts[word] != wanted[word]
+    ]
+    if differences:
+        why = "; ".join(differences[:_SHOWN]) + (
+            f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+        )
+        raise Failure("failed", "The restored backup differs from the database", name, why, _NEXT)
+    return [
+        f"extension {extension} {version} would come back as {found['extensions'].get(extension)}"
+        for extension, version in wanted["fingerprint"]["extensions"].items()
+        if found["extensions"].get(extension) != version
+    ]
+
+
+def _sweep(tools: Tools, settings: Settings) -> list[str]:
+    """Drop the scratch databases that a killed backup of this root left."""
+    with _maintenance(tools, settings) as server:
+        left: list[str] = server.ask(queries.SCRATCH.format(prefix=queries.literal(prefix(settings))))
+    for name in left:
+        _drop(tools, settings, name)
+    return left
+
+
+def _maintenance(tools: Tools, settings: Settings) -> Session:
+    return Session(tools, settings, settings.proof_service, _MAINTENANCE)
+
+
+def _can_give_owners(tools: Tools, settings: Settings, roles: Sequence[str]) -> bool:
+    """Whether the proof can restore owners and rights, too. Raises Failure when a role that they need is missing."""
+    with _maintenance(tools, settings) as server:
+        state = server.ask(queries.PROVER)
+    missing = sorted(set(roles) - set(state["roles"]))
+    if missing:
+        where = f"PostgreSQL service {settings.proof_service}"
+        why = f"the server where it is proved has no role {', '.join(missing)}, so a restore there would fail"
+        raise Failure(
+            "failed", "The backup cannot be restored", where, why, "create these roles there, as on the live server"
+        )
+    return bool(state["superuser"])
+
+
+@contextlib.contextmanager
+def _scratch(tools: Tools, settings: Settings, wanted: Mapping[str, Any], name: str) -> Iterator[str]:
+    """An empty database like the original that nobody else may enter, dropped at the end."""
+    words = ["createdb", "--no-password", f"--maintenance-db={address(settings.proof_service, _MAINTENANCE)}"]
+    words += [f"--template={settings.proof_template}", f"--encoding={wanted['encoding']}", *_locale(wanted), name]
+    where = f"PostgreSQL service {settings.proof_service}"
+    what, next_step = "The scratch database cannot be made", "mend the cause on the server and make the backup again"
+    try:
+        tools.run(words, timeout=settings.left(), what=what, where=where, next_step=next_step)
+        with _maintenance(tools, settings) as server:
+            server.do(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        yield name
+    finally:
+        _drop(tools, settings, name)
+
+
+def _locale(wanted: Mapping[str, Any]) -> list[str]:
+    """The original's collation; text would sort, and unique indexes of it would judge, otherwise."""
+    words = [f"--lc-collate={wanted['collate']}", f"--lc-ctype={wanted['ctype']}"]
+    provider, locale = wanted["provider"], wanted["locale"]
+    if provider == "i":
+        words += ["--locale-provider=icu", f"--icu-locale={locale}"]
+    elif provider == "b":
+        words += ["--locale-provider=builtin", f"--builtin-locale={locale}"]
+    elif provider == "c":
+        words += ["--locale-provider=libc"]
+    return words
+
+
+def _drop(tools: Tools, settings: Settings, name: str) -> None:
+    """Drop a scratch database, thrown out whoever is in it; the next backup does it when this one cannot."""
+    words = ["dropdb", "--no-password", "--if-exists", "--force"]
+    words += [f"--maintenance-db={address(settings.proof_service, _MAINTENANCE)}", name]
+    with contextlib.suppress(CommandTimeoutError):
+        tools.start(words).finish(60)

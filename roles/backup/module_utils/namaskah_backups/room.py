@@ -1,0 +1,108 @@
+"""Where backups are made: one at a time in a root, each in a folder of its own, of which a failure leaves nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import sync_folder
+
+from . import manifest
+from .settings import Settings
+
+_LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def held(settings: Settings) -> Iterator[int]:
+    """Hold the root's lock and give its descriptor: whoever inherits it holds the lock as well, until it ends.
+
+    Raises Failure when the root cannot be written, or another backup works there.
+    """
+    root = settings.root
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        next_step = "create it, owned by the user who deploys, or correct backup_root"
+        raise Failure("refused", "Backups cannot be written", str(root), str(error), next_step) from error
+    try:
+        _lock(descriptor, root)
+        os.ftruncate(descriptor, 0)
+        holder = {
+            "run": settings.run.get("id", ""),
+            "by": settings.run.get("by", ""),
+            "pid": os.getpid(),
+            "since": utc(),
+        }
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        try:
+            holder = json.loads(os.pread(descriptor, 4096, 0))
+            why = (
+                f"run {holder['run'] or '(unnamed)'} by {holder['by'] or 'unknown'} works there since {holder['since']}"
+            )
+        except (ValueError, KeyError, TypeError):
+            why = "another one works there"
+        raise Failure("refused", "A backup is being made already", str(root), why, "wait for its end") from None
+
+
+def sweep(settings: Settings) -> list[str]:
+    """Remove folders without manifest that killed backups left; the caller holds the lock. Gives their names."""
+    left = [folder for folder in manifest.folders(settings.root) if not (folder / manifest.FILE).exists()]
+    for folder in left:
+        shutil.rmtree(folder)
+    return [folder.name for folder in left]
+
+
+@contextlib.contextmanager
+def folder_of_new(settings: Settings) -> Iterator[Path]:
+    """A new folder for a backup; what goes wrong inside removes it with all that is in it."""
+    folder = _create(settings)
+    try:
+        yield folder
+        sync_folder(settings.root)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _create(settings: Settings) -> Path:
+    """A folder named by the second and the run: of two backups in one second the later waits for the next one."""
+    suffix = re.sub(r"[^0-9a-z]", "", str(settings.run.get("id", "")).rpartition("-")[2].lower())[
+        :16
+    ] or secrets.token_hex(2)
+    while True:
+        folder = settings.root / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{suffix}"
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            settings.left()
+            time.sleep(0.1)
+        except OSError as error:
+            next_step = "free space or correct the rights of that folder"
+            raise Failure("failed", "A backup cannot be begun", str(settings.root), str(error), next_step) from error
+        else:
+            return folder
+
+
+def utc() -> str:
+    """The moment as records give it: UTC, ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,88 @@
+"""What a backup was asked to do: the typed view of the module's arguments, and the time that is left."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.namaskah_host.failure import Failure
+
+_SERVICE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,62}")
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "root": {"type": "path", "required": True},
+    "service": {"type": "str", "default": ""},
+    "proof_service": {"type": "str", "default": ""},
+    "proof_template": {"type": "str", "default": "template0"},
+    "service_file": {"type": "path", "default": ""},
+    "pass_file": {"type": "path", "default": "", "no_log": False},
+    "client_path": {"type": "path", "default": ""},
+    "paths": {"type": "list", "elements": "path", "default": []},
+    "proof": {"type": "str", "choices": ["before", "after", "below-size"], "default": "below-size"},
+    "proof_size": {"type": "int", "default": 1 << 30},
+    "parallel_size": {"type": "int", "default": 1 << 30},
+    "jobs": {"type": "int", "default": 0},
+    "space_margin": {"type": "float", "default": 1.2},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Arguments of one call. Sizes are bytes, times seconds; `deadline` is a reading of the monotonic clock."""
+
+    contract: Mapping[str, Any]
+    run: Mapping[str, Any]
+    live: Mapping[str, str]
+    root: Path
+    service: str
+    proof_service: str
+    proof_template: str
+    service_file: str
+    pass_file: str
+    client_path: str
+    paths: tuple[str, ...]
+    proof: str
+    proof_size: int
+    parallel_size: int
+    jobs: int
+    space_margin: float
+    timeout: int
+    deadline: float = field(default=0.0)
+
+    @property
+    def where(self) -> str:
+        """The database in an operator's words."""
+        return f"PostgreSQL service {self.service} on {self.contract['host']}"
+
+    def left(self) -> float:
+        """Seconds until the whole backup has to be done; raises Failure (timeout) when there are none."""
+        seconds = self.deadline - time.monotonic()
+        if seconds > 0:
+            return seconds
+        why = f"it was not done within {self.timeout} s"
+        raise Failure(
+            "timeout", "The backup took too long", str(self.root), why, "raise backup_timeout, or lower the load"
+        )
+
+
+def read(
+    contract: Mapping[str, Any], run: Mapping[str, Any], live: Mapping[str, str], arguments: Mapping[str, Any]
+) -> Settings:
+    """Settings of the module's arguments. Raises Failure when words are not allowed or nothing is asked for."""
+    words = dict(arguments)
+    words |= {"root": Path(words["root"]), "paths": tuple(words["paths"])}
+    words["proof_service"] = words["proof_service"] or words["service"]
+    settings = Settings(contract=contract, run=run, live=live, deadline=time.monotonic() + words["timeout"], **words)
+    for name in filter(None, (settings.service, settings.proof_service, settings.proof_template)):
+        if not _SERVICE.fullmatch(name):
+            why = "it has 1 to 63 of the characters 0-9 A-Z a-z _ . -"
+            raise Failure("refused", "A name in the backup's settings is not allowed", repr(name), why, "correct it")
+    if not settings.service and not settings.paths:
+        why = "neither a database (backup_service) nor files (backup_paths) are named"
+        raise Failure("refused", "There is nothing to back up", contract["host"], why, "name one in the inventory")
+    return settings

@@ -1,0 +1,60 @@
+"""Whether there is room for what a backup writes: bytes and inodes, asked before anything is written."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.namaskah_host.failure import Failure
+
+_FEW_FILES = 64
+_MEGABYTE = 1_000_000
+_ALWAYS = 8 * _MEGABYTE  # the manifest, and what a small database's estimate leaves out
+
+
+def check(folder: Path, content: int, files: int, margin: float, what: str) -> dict[str, Any]:
+    """Raise Failure when `folder` has no room for `content` bytes, times `margin`, in `files` files; else say the room.
+
+    A file system that counts no inodes has always enough of them.
+    """
+    state = os.statvfs(folder)
+    free, needed = state.f_bavail * state.f_frsize, int(content * margin) + (_ALWAYS if margin > 0 else 0)
+    if free < needed:
+        why = f"{_megabytes(needed)} are needed at most, {_megabytes(free)} are free"
+        next_step = "free space (`namaskah-deploy backups` shows older ones) or set backup_root on a larger disk"
+        raise Failure("refused", f"There is no room for {what}", str(folder), why, next_step)
+    if state.f_files and state.f_favail < files + _FEW_FILES:
+        why = f"{files + _FEW_FILES} inodes are needed at most, {state.f_favail} are free"
+        next_step = "remove files, or set backup_root on a file system with more inodes"
+        raise Failure("refused", f"There is no room for the files of {what}", str(folder), why, next_step)
+    return {"folder": str(folder), "free": free, "needed": needed}
+
+
+def check_server(folder: str | None, address: str | None, content: int, margin: float, what: str) -> dict[str, Any]:
+    """As `check`, for the data folder of a server at `address`, where both are known and the server is on this host."""
+    if not folder or not _is_here(address):
+        return {"folder": folder, "free": None, "needed": int(content * margin)}
+    try:
+        return check(Path(folder), content, 0, margin, what)
+    except OSError:
+        return {"folder": folder, "free": None, "needed": int(content * margin)}
+
+
+def _is_here(address: str | None) -> bool:
+    """Whether the server's address is one of this machine: a socket, the loopback, or one that can be bound here."""
+    if address is None or ipaddress.ip_address(address).is_loopback:
+        return True
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / _MEGABYTE:,.0f} MB"

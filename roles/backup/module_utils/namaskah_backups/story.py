@@ -1,0 +1,233 @@
+"""The order in which a backup is made and proved; each step is told elsewhere."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import write_json
+
+from . import archive, catalogue, dump, fingerprint, manifest, proof, room, space
+from .catalogue import Database, Relation
+from .session import Session
+from .settings import Settings
+from .tools import Tools, candidates, choose
+
+ALWAYS_BEFORE = 64 << 20  # bytes: so small a database is restored within seconds, whatever the policy
+_Value = TypeVar("_Value")
+
+
+def check(settings: Settings) -> dict[str, Any]:
+    """Look at everything that would make a backup fail, and write nothing. Raises Failure."""
+    rooms = [
+        space.check(_existing(settings.root), archive.measure(settings.paths), 1, settings.space_margin, "the archive")
+    ]
+    if not settings.service:
+        return {"rooms": rooms}
+    tools, database = _meet(settings)
+    with Session(tools, settings, settings.service) as session:
+        rooms += _check_database(settings, tools, database, catalogue.relations(session))
+    return {"rooms": rooms, "database": database.facts, "client": tools.version, "proof": _when(settings, database)}
+
+
+def make(settings: Settings) -> dict[str, Any]:
+    """Make a backup, and prove it where the policy says so. Raises Failure; then nothing of it is left."""
+    signal.signal(signal.SIGTERM, _stop)
+    times: dict[str, float] = {}
+    with room.held(settings) as lock:
+        swept = room.sweep(settings)
+        before, wrong = manifest.listed(settings.root)
+        with room.folder_of_new(settings) as folder:
+            started = room.utc()
+            content = _filled(settings, folder, lock, times)
+            content |= {
+                "format": manifest.FORMAT,
+                "id": folder.name,
+                **_origin(settings),
+                "started": started,
+                "finished": room.utc(),
+                "timings": times,
+                "files": _checksums(folder),
+                **manifest.link(before),
+            }
+            sha256 = manifest.write(folder, content)
+    notes = [*(f"{name} was left by a killed backup and removed" for name in swept), *wrong]
+    made = summary(manifest.Backup(folder, content, sha256, content["proof"]), notes)
+    return {"changed": True, "backup": folder.name, **made}
+
+
+def prove(settings: Settings, backup_id: str) -> dict[str, Any]:
+    """Prove a backup whose proof was put off. Raises Failure."""
+    signal.signal(signal.SIGTERM, _stop)
+    with room.held(settings) as lock:
+        backup = manifest.require(settings.root, backup_id)
+        database = backup.content.get("database")
+        if backup.proof["state"] != "pending" or database is None:
+            return summary(backup, [])
+        tools, found = _meet(settings)
+        tools = replace(tools, lock=lock)
+        proof.check(tools, settings, found.size)
+        path = backup.folder / database["file"]
+        result = {
+            **backup.proof,
+            **proof.prove(tools, settings, path, database, backup_id),
+            "manifest_sha256": backup.sha256,
+        }
+        write_json(backup.folder / manifest.PROOF, result, 0o600)
+    return {"changed": True, **summary(replace(backup, proof=result), [])}
+
+
+def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]) -> dict[str, Any]:
+    """Fill the folder with the archive and the dump; the manifest's words about both."""
+    content: dict[str, Any] = {
+        "proof": {"state": "none", "policy": "none"},
+        "tools": {"python": platform.python_version()},
+    }
+    if settings.paths:
+        space.check(folder, archive.measure(settings.paths), 1, settings.space_margin, "the archive")
+        listing = _timed(times, "archive", lambda: archive.make(settings, folder))
+        content["archive"] = {"file": archive.FILE, **listing.summary(settings.paths)}
+    if settings.service:
+        tools, database = _meet(settings)
+        tools = replace(tools, lock=lock)
+        content["tools"] |= {"client": tools.version, "server": database.facts["version"]}
+        content["database"] = _dumped(settings, tools, database, folder, times)
+        when = _when(settings, database)
+        content["proof"] = _timed(times, "proof", lambda: _proved(settings, tools, content["database"], folder, when))
+    return content
+
+
+def _dumped(
+    settings: Settings, tools: Tools, database: Database, folder: Path, times: dict[str, float]
+) -> dict[str, Any]:
+    """Dump one moment of the database, and count and hash what that moment held, at the same time."""
+    started = time.monotonic()
+    with ExitStack() as stack:
+        session = stack.enter_context(Session(tools, settings, settings.service))
+        moment = catalogue.open_snapshot(session)
+        found = catalogue.relations(session)
+        rooms = _check_database(settings, tools, database, found, folder)
+        low = fingerprint.sequences(session, found)
+        written = dump.start(tools, settings, folder, database.size, moment.pop("exported"))
+        stack.callback(written.program.stop)
+        prints = _timed(times, "fingerprint", lambda: fingerprint.take(session, found))
+        dump.complete(written, settings)
+        high = fingerprint.sequences(session, found)
+    times["dump"] = round(time.monotonic() - started, 2)
+    prints["sequences"] = {name: [low[name], high[name]] for name in high}
+    _timed(times, "read_back", lambda: dump.read_back(tools, settings, written.path))
+    return {
+        **{
+            name: database.facts[name]
+            for name in ("name", "version", "version_num", "size", "encoding", "collate", "ctype")
+        },
+        "provider": database.row.get("datlocprovider", ""),
+        "locale": database.row.get("datlocale") or database.row.get("daticulocale") or "",
+        "collation_version": database.row.get("datcollversion"),
+        **moment,
+        "file": written.path.name,
+        "form": written.form,
+        "compression": written.compression,
+        "rooms": rooms,
+        "fingerprint": prints,
+    }
+
+
+def _proved(settings: Settings, tools: Tools, database: Mapping[str, Any], folder: Path, when: str) -> dict[str, Any]:
+    """The proof, or that it is pending."""
+    policy = {"policy": settings.proof, "when": when}
+    if when == "after":
+        return {"state": "pending", **policy}
+    return {**proof.prove(tools, settings, folder / database["file"], database, folder.name), **policy}
+
+
+def _check_database(
+    settings: Settings, tools: Tools, database: Database, found: list[Relation], folder: Path | None = None
+) -> list[dict[str, Any]]:
+    """Rights, and room for the dump and for the copy that proves it; what was found out about room."""
+    catalogue.check_rights(found, database, settings.where)
+    size = sum(relation.size for relation in found if relation.kind == "r") + database.facts["large_objects_size"]
+    dumped = space.check(folder or _existing(settings.root), size, len(found), settings.space_margin, "the dump")
+    return [dumped, proof.check(tools, settings, database.size)]
+
+
+def _when(settings: Settings, database: Database) -> str:
+    """Whether the backup is proved `before` it counts or `after` it."""
+    if settings.proof == "before" or database.size <= ALWAYS_BEFORE:
+        return "before"
+    return "before" if settings.proof == "below-size" and database.size <= settings.proof_size else "after"
+
+
+def _meet(settings: Settings) -> tuple[Tools, Database]:
+    """Ask the server who it is, and choose the client programs that fit it."""
+    found = candidates(settings)
+    with Session(found[0], settings, settings.service) as session:
+        database = catalogue.identify(session)
+    return choose(found, database.major, settings.where), database
+
+
+def _origin(settings: Settings) -> dict[str, Any]:
+    """For what, by whom, and of which release the backup is."""
+    return {
+        **{name: settings.contract[name] for name in ("app", "environment", "host")},
+        "run": {name: settings.run.get(name, "") for name in ("id", "by", "reason", "kind")},
+        "live": {name: settings.live.get(name, "") for name in ("commit", "tag", "release")},
+    }
+
+
+def _checksums(folder: Path) -> dict[str, Any]:
+    return {str(path.relative_to(folder)): dump.checksum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def summary(backup: manifest.Backup, notes: list[str]) -> dict[str, Any]:
+    """What a report says about a backup; the manifest has the rest."""
+    content = backup.content
+    database = content.get("database", {})
+    tables = database.get("fingerprint", {}).get("tables", {})
+    return {
+        "id": backup.id,
+        "path": str(backup.folder),
+        "manifest_sha256": backup.sha256,
+        "bytes": sum(entry["size"] for entry in content["files"].values()),
+        "database": {name: database[name] for name in ("name", "size", "version", "form") if name in database},
+        "tables": len(tables),
+        "rows": sum(entry[0] for entry in tables.values()),
+        "archive": content.get("archive", {}),
+        "proof": backup.proof["state"],
+        "proof_details": backup.proof,
+        "restore_seconds": backup.proof.get("restore_seconds"),
+        "live": content["live"],
+        "started": content["started"],
+        "timings": content["timings"],
+        "invalid_indexes": database.get("fingerprint", {}).get("objects", {}).get("invalid index", []),
+        "notes": [*notes, *backup.proof.get("notes", []), *_unknown_room(database)],
+    }
+
+
+def _unknown_room(database: Mapping[str, Any]) -> list[str]:
+    """What is said where nobody could tell whether the copy had room on the server."""
+    known = all(state["free"] is not None for state in database.get("rooms", []))
+    return [] if known else ["room for the proving copy is unknown: GRANT pg_read_all_settings to the proof's role"]
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder that exists, for a question about its file system."""
+    return path if path.is_dir() else _existing(path.parent)
+
+
+def _timed(times: dict[str, float], name: str, step: Callable[[], _Value]) -> _Value:
+    started = time.monotonic()
+    value = step()
+    times[name] = round(time.monotonic() - started, 2)
+    return value
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise Failure("failed", "The backup was stopped", "this host", f"signal {number}", "make it again")
