@@ -19,6 +19,8 @@ from .settings import KINDS, WEBSOCKET, Settings
 from .sockets import SocketClient, SocketStats
 from .static import StaticClient
 
+# Seconds for the last connections to say goodbye, in TLS a round trip, before the event loop may end.
+CLOSING = 0.1
 Watcher = Callable[["Run"], None]
 
 
@@ -39,6 +41,7 @@ class Run:
 
     def __init__(self, settings: Settings) -> None:
         """Set up the clients; nothing is sent yet."""
+        settings.target.tls_context()  # made now: reading the trusted certificates would be the load's first stall
         kinds = tuple(kind for kind in KINDS if settings.rate_of(kind))
         sockets = settings.websocket_clients()
         self._settings = settings
@@ -82,7 +85,9 @@ class Run:
             await _cancel([lag, *pacing, *sockets])
         self.recorder.close(stopped)
         ended_by = "stop" if stop.is_set() else "time"
-        return self._report(started, stopped, ended_by, await self._ledger())
+        ledger = await self._ledger()
+        await asyncio.sleep(CLOSING)
+        return self._report(started, stopped, ended_by, ledger)
 
     async def _wait(self, stop: asyncio.Event, pacing: list[asyncio.Task[None]]) -> None:
         stopping = asyncio.create_task(stop.wait())

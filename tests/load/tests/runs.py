@@ -17,7 +17,7 @@ PROFILE = replace(DASHBOARD, slow_path="/api/slow?seconds=0.5", slow_seconds=0.5
 
 def settings(site: Site, profile: Profile = PROFILE, **changes: Any) -> Settings:
     """Return settings for a short load of every kind, with `changes`."""
-    values: dict[str, Any] = {"seconds": 1.0, "websockets": 2, "request_timeout": 1.0, "websocket_interval": 0.2}
+    values: dict[str, Any] = {"seconds": 1.0, "websockets": 2, "request_timeout": 3.0, "websocket_interval": 0.2}
     return Settings(target=resolve_target(f"http://127.0.0.1:{site.port}"), profile=profile, **{**values, **changes})
 
 

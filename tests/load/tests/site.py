@@ -88,6 +88,7 @@ class Site:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.05)  # for the connections of these tasks to close
 
     async def _close_sockets(self, code: int) -> None:
         for connection in list(self.sockets):

@@ -95,7 +95,7 @@ def test_a_slow_request_that_is_not_slow_proves_nothing() -> None:
 
 def test_more_requests_under_way_than_allowed_are_failures_not_silence() -> None:
     with running(faulty("hang")) as site:
-        report = load(only(site, "get", rate=50.0, max_in_flight=10))
+        report = load(only(site, "get", rate=50.0, max_in_flight=10, request_timeout=0.5))
     assert report.kinds["get"].errors["own limit"] > 20
     assert report.kinds["get"].sent >= 48
 
