@@ -25,8 +25,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TcpServer
 def address_of(server: TcpServer | UnixServer) -> Address:
     if isinstance(server.server_address, str):
         return Address("http", "", 0, "shop.example", unix=server.server_address)
-    host, port = server.server_address[:2]
-    return parse_address(f"http://{host!s}:{port}", "shop.example")
+    assert isinstance(server, TcpServer)
+    return parse_address(f"http://127.0.0.1:{server.port}", "shop.example")
 
 
 def ask(server: TcpServer | UnixServer, path: str, timeout: float = 0.5, **words: Any) -> str:

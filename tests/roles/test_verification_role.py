@@ -36,7 +36,7 @@ def verify(host: SmallHost, front: TcpServer, folder: Path, verbosity: str = "0"
     given: dict[str, Any] = {
         **host.variables,
         "namaskah_settle": 1,
-        "verification_front_url": f"http://127.0.0.1:{front.server_address[1]}",
+        "verification_front_url": f"http://127.0.0.1:{front.port}",
         "verification_http": [{"name": "health", "path": "/ok", "json": {"status": "ok"}}],
         "verification_patience": 0.5,
         "verification_timeout": 2,
@@ -46,7 +46,7 @@ def verify(host: SmallHost, front: TcpServer, folder: Path, verbosity: str = "0"
 
 
 def test_a_host_and_the_public_address(host: SmallHost, front: TcpServer, tmp_path: Path) -> None:
-    public = f"http://localhost:{front.server_address[1]}"
+    public = f"http://localhost:{front.port}"
     played = verify(host, front, tmp_path, verification_public_url=public)
     result = played.result("Verify the release on this host")
     names = [check["name"] for check in result["checks"]]
@@ -97,8 +97,8 @@ def test_a_misspelt_word_is_refused(host: SmallHost, front: TcpServer, tmp_path:
 
 
 def test_no_check_at_all_is_a_failure(host: SmallHost, front: TcpServer, tmp_path: Path) -> None:
-    nothing = {"verification_http": [], "verification_websockets": [], "namaskah_static_root": ""}
-    public = f"http://localhost:{front.server_address[1]}"
+    nothing: dict[str, Any] = {"verification_http": [], "verification_websockets": [], "namaskah_static_root": ""}
+    public = f"http://localhost:{front.port}"
     played = verify(host, front, tmp_path, verification_public_url=public, **nothing)
     failure = played.failure()
     assert (failure["class"], failure["why"]) == ("refused", "no check was made, and no check proves nothing")

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import namaskah_verify
 import pytest
 from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.settle import settle
+from ansible.module_utils.namaskah_checks.verification import verify as verify_with
 from ansible.module_utils.namaskah_host.files import point
 from ansible.module_utils.namaskah_host.status import running_processes
 
@@ -31,7 +31,7 @@ def verify(host: SmallHost, **parameters: Any) -> tuple[dict[str, Any], Any]:
         "words": '{"http": [], "websockets": []}', "static_files": 10, "static_names": [], "static_sample": {},
         "timeout": 1, "patience": 1, "settle": 1,
     }  # fmt: skip
-    return namaskah_verify.run({**given, **parameters})
+    return verify_with({**given, **parameters})
 
 
 def why(host: SmallHost, **parameters: Any) -> str:
@@ -62,16 +62,16 @@ def test_a_good_release_is_proved(host: SmallHost) -> None:
 
 def test_current_pointed_elsewhere_without_a_restart_fails(host: SmallHost) -> None:
     old = host.prepare("good")
-    host.go_live(old)
+    instance = host.go_live(old)
     new = host.prepare("good")
     point(host.contract.current, f"releases/{new.id}")
     assert "no instance was ever started for it" in why(host)
     # Even with every link of the release in place, the processes and their socket tell the truth.
-    new.take(old.instance)
+    new.take(instance.name)
     said = why(host)
     assert f"runs from {old.folder}, not from {new.folder}" in said
     assert f"says release='{old.id}', expected '{new.id}'" in said
-    old.take(old.instance)
+    old.take(instance.name)
     point(host.contract.current, f"releases/{old.id}")
     assert verify(host)[1] is None
 

@@ -18,8 +18,8 @@ from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import INSTANCES, Contract
 from ansible.module_utils.namaskah_host.files import point
 from ansible.module_utils.namaskah_host.instances import Instance
-from ansible.module_utils.namaskah_host.release import Release
-from ansible.module_utils.namaskah_host.switch import stage
+from ansible.module_utils.namaskah_host.release import Release, current
+from ansible.module_utils.namaskah_host.switch import note, stage
 
 from tests.roles.gitting import Remote, make
 
@@ -62,12 +62,20 @@ class SmallHost:
         ).prepare()
         return Release(self.contract, identity)
 
+    def live(self) -> Instance:
+        """The live release on its instance."""
+        release = current(self.contract)
+        assert release
+        assert release.instance
+        return Instance(self.contract, release, release.instance)
+
     def go_live(self, release: Release, state: str = "live") -> Instance:
         """Start the release on the idle instance and switch to it, without the return that a run would arm."""
         old, new = stage(self.contract, release)
         new.start(new.services())
         release.mark(state)
         point(self.contract.current, f"releases/{release.id}")
+        note(self.contract, "test", "test", "switched", new=release.id)
         if old:
             old.stop(old.services())
         return new
@@ -81,7 +89,7 @@ def contract_of(folder: Path, repository: Path) -> dict[str, Any]:
         "env_file": "", "migrate_env_file": "", "deploy_user": getpass.getuser(), "app_user": getpass.getuser(),
         "python": sys.executable, "requirements": [], "pip_arguments": [], "pip_timeout": 60, "build_commands": [],
         "collect_command": [], "post_collect_commands": [], "build_timeout": 60, "static_root": "static",
-        "static_url": "/static/", "schema": "compatible", "services": SERVICES,
+        "static_url": "/static/", "schema": "compatible", "migrate_command": [], "services": SERVICES,
         "service_defaults": {"listen": "none", "ports": {}, "overlap": False, "health": {}, "boot_timeout": 10,
                              "stop_timeout": 5, "drain": 0},
         "health_defaults": {"path": "/healthz", "status": 200, "release_key": "release", "host": "shop.example",

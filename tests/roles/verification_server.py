@@ -96,22 +96,24 @@ class Handler(socketserver.StreamRequestHandler):
     def static(self, path: str) -> None:
         name = path.removeprefix("/static/").replace("%20", " ")
         if name in self.server.spoiled:
-            kind = self.server.spoiled[name]
-            return {
+            {
                 "bytes": lambda: self.reply("200 OK", STATIC[name][:-1] + b"\0"),
                 "missing": lambda: self.reply("404 Not Found", b"no such file"),
                 "login": lambda: self.reply("302 Found", b"", "Location: /login/"),
                 "truncated": self.truncated,
-            }[kind]()
-        return self.reply("200 OK", STATIC[name])
+            }[self.server.spoiled[name]]()
+        else:
+            self.reply("200 OK", STATIC[name])
 
     # --- WebSocket ----------------------------------------------------------------------------------
 
     def websocket(self, kind: str, headers: dict[str, str]) -> None:
         if kind == "forbidden":
-            return self.reply("403 Forbidden", b"Access denied")
+            self.reply("403 Forbidden", b"Access denied")
+            return
         if kind == "plain":
-            return self.ok()
+            self.ok()
+            return
         told = (headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()
         accept = base64.b64encode(hashlib.sha1(told, usedforsecurity=False).digest()).decode()
         fields = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
@@ -125,7 +127,7 @@ class Handler(socketserver.StreamRequestHandler):
             fields.append(f"Sec-WebSocket-Protocol: {chosen}")
         first = self.frame(TEXT, b'{"type": "hello"}') if kind == "greets" else b""
         self.wfile.write(("\r\n".join([*fields, "", ""])).encode() + first)
-        return getattr(self, "ws_" + kind.replace("-", "_"), self.ws_echo)()
+        getattr(self, "ws_" + kind.replace("-", "_"), self.ws_echo)()
 
     @staticmethod
     def frame(opcode: int, payload: bytes, *, final: bool = True, bits: int = 0) -> bytes:
@@ -261,6 +263,11 @@ class _Server(socketserver.ThreadingMixIn):
 
 class TcpServer(_Server, socketserver.TCPServer):
     allow_reuse_address = True
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.socket.getsockname()[1])
 
 
 class UnixServer(_Server, socketserver.UnixStreamServer):
