@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.lab.host import Host
 from tests.lab.lab import Lab
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,15 +50,9 @@ class Application:
 
     def prepare(self) -> None:
         """Build the sample's git history, serve its wheels, and write the environment. Needs running hosts."""
-        suites = sorted({host.record.suite for host in self.lab.hosts.values()})
-        sources = PROJECT / "examples" / self.sample
-        self.lab.add_wheels(
-            *sorted(sources.glob("requirements*.txt")),
-            *sorted(sources.glob("history/*/requirements*.txt")),
-            suites=suites,
-        )
         repository = self.lab.origin.path(self.sample)
-        if not repository.exists():
+        if not any((repository / "refs" / "heads").iterdir()):
+            shutil.rmtree(repository)  # the origin makes an empty one; the history wants a new folder
             subprocess.run(
                 [sys.executable, "examples/history.py", self.sample, str(repository)],
                 cwd=PROJECT,
@@ -63,7 +60,24 @@ class Application:
                 capture_output=True,
                 timeout=120,
             )
+        suites = sorted({host.record.suite for host in self.lab.hosts.values()})
+        self.lab.add_wheels(*self._requirements(repository), suites=suites)
         self.write()
+
+    def _requirements(self, repository: Path) -> list[Path]:
+        """Return a file for the requirements of each tag that can be installed, and the sample's further ones."""
+        git = ["git", f"--git-dir={repository}"]
+        tags = subprocess.run([*git, "tag"], check=True, capture_output=True, text=True, timeout=30).stdout.split()
+        folder = self.lab.folder / f"requirements-{self.sample}"
+        folder.mkdir(exist_ok=True)
+        files = []
+        for tag in tags:
+            if tag.startswith("v"):
+                show = [*git, "show", f"{tag}:requirements.txt"]
+                text = subprocess.run(show, check=True, capture_output=True, text=True, timeout=30).stdout
+                files.append(folder / f"{tag}.txt")
+                files[-1].write_text(text)
+        return files
 
     def write(self, **variables: Any) -> None:
         """Write the environment anew, with these variables changed."""
@@ -155,6 +169,36 @@ class Application:
             stdin=subprocess.DEVNULL,
         )
 
+    def start_cli(self, *words: str) -> subprocess.Popen[str]:
+        """Start the command line and return at once; `end` waits for it."""
+        tool = Path(sys.executable).parent / "namaskah-deploy"
+        return subprocess.Popen(
+            [str(tool), *words, "--inventory", str(self.folder)],
+            cwd=PROJECT,
+            env=environment(),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def end(self, running: subprocess.Popen[str]) -> str:
+        """Wait for a started command line; return all that it said."""
+        output, _ = running.communicate(timeout=PLAYBOOK_SECONDS)
+        return output
+
+    def await_act(self, host: Host, act: str, running: subprocess.Popen[str], seconds: float = 300) -> None:
+        """Wait until the host's journal has a new record of `act`; fails when the command ends before."""
+        begin, end = self._count(host, act), time.monotonic() + seconds
+        while self._count(host, act) <= begin:
+            assert running.poll() is None, f"it ended before {host.name} {act}: {self.end(running)}"
+            assert time.monotonic() < end, f"{host.name} never {act}"
+            time.sleep(0.1)
+
+    def _count(self, host: Host, act: str) -> int:
+        return host.read(f"{self.root}/journal.jsonl").count(f'"act": "{act}"')
+
     # --- What the hosts say -----------------------------------------------------------------------
 
     def record(self, host: str) -> dict[str, Any]:
@@ -166,6 +210,21 @@ class Application:
     def live_tags(self) -> dict[str, str]:
         """Return the tag that each application host serves, by its `current` link."""
         return {host.name: str(self.record(host.name)["tag"]) for host in self.lab.group("app")}
+
+    def fingerprint(self, host: str) -> str:
+        """Return owners, modes, links and contents of all that a release leaves, without names and times of runs."""
+        command = ["sh", "-c", FINGERPRINT, "sh", self.root]
+        return self.lab.hosts[host].ssh(command).stdout
+
+
+# Release ids, run ids and times become X; records and journals hold little else and are left out.
+FINGERPRINT = r"""
+cd "$1/current/" && find . -not -name '*.pyc' -not -name .release.json -not -name launch.json \
+  -printf '%P %y %m %u %g %l\n' | sed -E 's/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/X/g; s/(blue|green)/I/g' | sort
+find . -type f -not -name '*.pyc' -not -name .release.json -not -name launch.json -exec sha256sum {} + | sort -k 2
+cd "$1" && find . -maxdepth 1 -printf '%P %y %m %u %g\n' | sort
+ls -l shared/assets -R | sed -E 's/[A-Z][a-z]{2} +[0-9]+ [0-9:]+//'
+"""
 
 
 def environment() -> dict[str, str]:

@@ -10,6 +10,7 @@ from ansible.module_utils.namaskah_host import readiness
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.release import current
 
 DOCUMENTATION = r"""
 module: namaskah_preflight
@@ -38,7 +39,10 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
             first["why"] if single else f"\n{why}",
             first["next"] if single else f"\n{remedies}",
         )
-    return {"complaints": []}
+    live = current(contract)
+    record = live.record if live else {}
+    shown = {"release": record["id"], "commit": record["commit"], "tag": record["tag"]} if record else {}
+    return {"complaints": [], "live": shown}
 
 
 if __name__ == "__main__":

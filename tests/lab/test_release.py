@@ -1,0 +1,109 @@
+"""Is an application released and rolled back on two hosts, under load, without one failed request?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab.application import API_TOKEN, Application
+from tests.lab.lab import Lab
+from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+
+pytestmark = pytest.mark.lab
+
+PAIRS = 10
+RATE = 25  # requests a second on each host: two cores also carry the hosts and the controller
+# How services behave in a test: connections are drained for five seconds.
+QUICK = {
+    **{"listen": "none", "ports": {}, "overlap": False, "health": {}},
+    **{"boot_timeout": 60, "stop_timeout": 30, "drain": 5},
+}
+
+
+@pytest.fixture(scope="module")
+def dashboard(lab: Lab) -> Application:
+    """The dashboard, provisioned, with v1.0.0 live on both hosts."""
+    application = Application(lab, "dashboard", {"namaskah_service_defaults": QUICK})
+    application.prepare()
+    application.provision()
+    done = application.deploy("v1.0.0")
+    assert done.returncode == 0, done.stdout[-6000:]
+    return application
+
+
+def under_load(application: Application, work: Callable[[Load, Load], None]) -> list[Report]:
+    """Put load on each host's own front while `work` is done; return the reports."""
+    loads = []
+    for host in application.lab.group("app"):
+        target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
+        loads.append(Load(Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(RATE),
+                                   websockets=5, seconds=1800)))  # fmt: skip
+    with loads[0], loads[1]:
+        work(loads[0], loads[1])
+    return [load.report for load in loads if load.report is not None]
+
+
+def test_pairs_of_release_and_rollback_fail_no_request(dashboard: Application) -> None:
+    """Ten pairs: HTTP, client keep-alive, POST, slow requests, old assets and WebSockets see nothing of them."""
+
+    def pairs(first: Load, second: Load) -> None:
+        for number in range(PAIRS):
+            for load in (first, second):
+                load.mark(f"pair {number}")
+            done = dashboard.deploy("v1.1.0")
+            assert done.returncode == 0, done.stdout[-6000:]
+            assert set(dashboard.live_tags().values()) == {"v1.1.0"}
+            done = dashboard.rollback("v1.0.0")
+            assert done.returncode == 0, done.stdout[-6000:]
+            assert set(dashboard.live_tags().values()) == {"v1.0.0"}
+
+    for report in under_load(dashboard, pairs):
+        assert report.failed == 0, str(report)
+        assert len(report.release_sequence) == 2 * PAIRS + 1, str(report)
+
+
+def test_a_plain_restart_fails_requests(dashboard: Application) -> None:
+    """The mode without a second instance has a gap, and the same load must see it: else it would see nothing."""
+    dashboard.write(namaskah_switch="restart")
+
+    def once(_first: Load, _second: Load) -> None:
+        done = dashboard.deploy("v1.1.0")
+        assert done.returncode == 0, done.stdout[-6000:]
+
+    try:
+        assert all(report.failed > 0 for report in under_load(dashboard, once))
+    finally:
+        dashboard.write(namaskah_switch="overlap")
+
+
+def test_the_command_line_and_the_plain_playbook_leave_the_same_state(dashboard: Application) -> None:
+    """Everything that the two leave on a host is equal, but for names, times and who did it."""
+    assert dashboard.deploy("v1.2.0").returncode == 0
+    plain = dashboard.fingerprint("app1")
+    done = dashboard.cli("rollback", "lab", "--tag", "v1.1.0", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = dashboard.cli("lab", "--ref", "v1.2.0", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert dashboard.fingerprint("app1") == plain
+    assert set(dashboard.live_tags().values()) == {"v1.2.0"}
+
+
+def test_a_host_lost_after_the_first_switch_brings_the_fleet_back(dashboard: Application) -> None:
+    """One host at a time; the second is cut off when the first has switched: the first must be back on the old one."""
+    dashboard.write(namaskah_waves=1, namaskah_confirm_timeout=20, namaskah_wave_seconds=10)
+    before = dashboard.live_tags()
+    first, second = dashboard.lab.group("app")
+    try:
+        running = dashboard.start_cli("deploy", "lab", "--ref", "v1.3.0", "--yes")
+        dashboard.await_act(first, "switched", running)
+        second.cut_network(silent=True)
+        output = dashboard.end(running)
+    finally:
+        second.restore_network()
+        dashboard.write(namaskah_waves="100%", namaskah_confirm_timeout=180, namaskah_wave_seconds=60)
+    assert running.returncode == 4, output
+    assert second.name in output
+    assert dashboard.record(first.name)["tag"] == before[first.name], output
+    dashboard.cli("recover", "lab", "--yes", "--allow", "take-over")
+    assert dashboard.live_tags() == before
