@@ -77,7 +77,7 @@ class Application:
                 text = subprocess.run(show, check=True, capture_output=True, text=True, timeout=30).stdout
                 files.append(folder / f"{tag}.txt")
                 files[-1].write_text(text)
-        return files
+        return files + sorted((PROJECT / "examples" / self.sample).glob("requirements-*.txt"))
 
     def write(self, **variables: Any) -> None:
         """Write the environment anew, with these variables changed."""
@@ -121,6 +121,12 @@ class Application:
             },
             "provision_migrate_environment": {"DATABASE_URL": url.replace("{user}", f"{database}owner")},
         }
+
+    def services(self) -> dict[str, Any]:
+        """Return the services as the sample's own environment names them."""
+        own = yaml.safe_load((PROJECT / "examples" / self.sample / "environment.yml").read_text())
+        found: dict[str, Any] = own["namaskah_services"]
+        return found
 
     # --- What an operator does --------------------------------------------------------------------
 

@@ -1,5 +1,38 @@
-"""Registers the lab's fixtures for its own tests."""
+"""Registers the lab's fixtures for its own tests, and a fleet that an application was released to."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.application import Application
 from tests.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
+from tests.lab.lab import Lab
+from tests.lab.production_set import add_production_set
 
-__all__ = ["fresh_lab", "lab", "lab_machine", "make_lab"]
+__all__ = ["dashboard", "fresh_lab", "lab", "lab_machine", "make_lab"]
+
+# How services behave in a test: connections are drained for five seconds.
+QUICK = {
+    "listen": "none",
+    "ports": {},
+    "overlap": False,
+    "health": {},
+    "boot_timeout": 60,
+    "stop_timeout": 30,
+    "drain": 5,
+}
+
+
+@pytest.fixture(scope="session")
+def dashboard(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
+    """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released; tests leave it with both hosts equal."""
+    with Lab.create() as own:
+        add_production_set(own)
+        application = Application(own, "dashboard", {"namaskah_service_defaults": QUICK})
+        application.prepare()
+        application.provision()
+        done = application.deploy("v1.0.0")
+        assert done.returncode == 0, done.stdout[-6000:]
+        yield application

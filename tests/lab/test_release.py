@@ -7,29 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.application import API_TOKEN, Application
-from tests.lab.lab import Lab
 from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 
 PAIRS = 10
 RATE = 25  # requests a second on each host: two cores also carry the hosts and the controller
-# How services behave in a test: connections are drained for five seconds.
-QUICK = {
-    **{"listen": "none", "ports": {}, "overlap": False, "health": {}},
-    **{"boot_timeout": 60, "stop_timeout": 30, "drain": 5},
-}
-
-
-@pytest.fixture(scope="module")
-def dashboard(lab: Lab) -> Application:
-    """The dashboard, provisioned, with v1.0.0 live on both hosts."""
-    application = Application(lab, "dashboard", {"namaskah_service_defaults": QUICK})
-    application.prepare()
-    application.provision()
-    done = application.deploy("v1.0.0")
-    assert done.returncode == 0, done.stdout[-6000:]
-    return application
 
 
 def under_load(application: Application, work: Callable[[Load, Load], None]) -> list[Report]:
