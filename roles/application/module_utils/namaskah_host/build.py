@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -22,6 +23,7 @@ from .release import Release
 
 GIT = ["git", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
 GIT_TIMEOUT = 300.0  # seconds for one transfer
+INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 QUIET_GIT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
@@ -194,7 +196,7 @@ class Build:
             next_step="set namaskah_python to an interpreter with the venv module",
         )
         known = hashlib.sha256(version.encode())
-        for file in files:
+        for file in with_includes(files):
             known.update(hashlib.sha256(file.read_bytes()).digest())
         known.update(json.dumps(self.contract.pip_arguments).encode())
         return known.hexdigest()[:16]
@@ -350,6 +352,19 @@ class Build:
             },
         )
         sync_folder(self.contract.releases)
+
+
+def with_includes(files: list[Path]) -> list[Path]:
+    """Return the requirement files and every file that they include (pip, requirements file format: -r and -c)."""
+    found: list[Path] = []
+    waiting = list(files)
+    while waiting:
+        file = waiting.pop(0)
+        if file in found or not file.is_file():
+            continue
+        found.append(file)
+        waiting += [file.parent / name for name in INCLUDE.findall(file.read_text(encoding="utf-8"))]
+    return found
 
 
 def publish(root: Path, pool: Path, sums: dict[str, str]) -> None:
