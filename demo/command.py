@@ -85,5 +85,4 @@ def environment(places: Places) -> dict[str, str]:
         "XDG_STATE_HOME": str(places.folder / "state"),
         "XDG_CACHE_HOME": str(places.folder / "cache"),
         "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -82,7 +82,7 @@ def entry(user: pwd.struct_passwd) -> list[str]:
 def environment(user: pwd.struct_passwd) -> dict[str, str]:
     """The environment without what belongs to root."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SUDO_", "XDG_", "PYTHON"))}
-    return {**kept, "HOME": str(FOLDER), "USER": user.pw_name, "LOGNAME": user.pw_name, "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "HOME": str(FOLDER), "USER": user.pw_name, "LOGNAME": user.pw_name}
 
 
 def take_over_folder(user: pwd.struct_passwd) -> None:
