@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import socketserver
@@ -25,6 +26,10 @@ class Handler(socketserver.StreamRequestHandler):
     server: TcpServer | UnixServer
 
     def handle(self) -> None:
+        assert isinstance(self.rfile, io.BufferedReader)
+        if self.rfile.peek(1)[:1] == b"\x16":  # a TLS greeting, as web servers answer it
+            self.reply("400 Bad Request")
+            return
         lines = []
         while line := self.rfile.readline().rstrip(b"\r\n"):
             lines.append(line.decode("latin-1"))

@@ -110,5 +110,7 @@ def explained(address: Address) -> Iterator[None]:
         raise CheckFailed(
             f"{address}: the certificate is not valid for {address.name}: {error.verify_message}"
         ) from error
+    except ssl.SSLError as error:
+        raise CheckFailed(f"{address}: does not speak TLS as it should ({error.reason or error})") from error
     except OSError as error:
         raise CheckFailed(f"{address}: cannot connect ({error.strerror or error})") from error

@@ -107,7 +107,7 @@ class Stream:
         if address.scheme == "http":
             return plain
         with _closing_on_error(plain):
-            context = ssl.create_default_context(cafile=address.ca_file or None)
+            context = _context(address.ca_file)
             return context.wrap_socket(plain, server_hostname=certificate_name(address.name))
 
     def _left(self) -> float:
@@ -121,6 +121,13 @@ class Stream:
             yield
         except TimeoutError as error:
             raise TimeoutError(f"no complete answer within {self._seconds:g} s") from error
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise CheckFailed(f"the authority's file {ca_file} cannot be read ({error.strerror or error})") from error
 
 
 @contextmanager
