@@ -91,7 +91,8 @@ class Backups:
     def tasks(self, *tasks: dict[str, Any]) -> Played:
         """Play tasks; their modules run as the plain user."""
         variables = {"ansible_python_interpreter": str(self._interpreter()), "ansible_pipelining": True}
-        return play(list(tasks), self.folder / "play", variables=variables, library=["backup"])
+        folder = Path(tempfile.mkdtemp(prefix="play", dir=self.folder))  # plays may run beside each other
+        return play(list(tasks), folder, variables=variables, library=["backup"])
 
     def make(self, **changed: Any) -> dict[str, Any]:
         """Make a backup and give back what the module says of it."""

@@ -71,13 +71,15 @@ class Settings:
 
 
 def read(
-    contract: Mapping[str, Any], run: Mapping[str, Any], live: Mapping[str, str], arguments: Mapping[str, Any]
+    contract: Mapping[str, Any], run: Mapping[str, Any], live: Mapping[str, str] | None, arguments: Mapping[str, Any]
 ) -> Settings:
     """Settings of the module's arguments. Raises Failure when words are not allowed or nothing is asked for."""
     words = dict(arguments)
     words |= {"root": Path(words["root"]), "paths": tuple(words["paths"])}
     words["proof_service"] = words["proof_service"] or words["service"]
-    settings = Settings(contract=contract, run=run, live=live, deadline=time.monotonic() + words["timeout"], **words)
+    settings = Settings(
+        contract=contract, run=run, live=live or {}, deadline=time.monotonic() + words["timeout"], **words
+    )
     for name in filter(None, (settings.service, settings.proof_service, settings.proof_template)):
         if not _SERVICE.fullmatch(name):
             why = "it has 1 to 63 of the characters 0-9 A-Z a-z _ . -"

@@ -1,0 +1,276 @@
+"""What ends a backup, and does it then say what, where, why and what to do, and leave nothing?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.roles.backup.conftest import TASK, Backups
+from tests.roles.backup.postgres import BINARIES, Cluster
+from tests.roles.playing import Played
+from tests.roles.waiting import is_gone, until
+
+BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, {rows}) g"
+SLOW = {"proof": "before", "parallel_size": 1 << 40}
+
+
+def processes(cluster: Cluster, name: str) -> list[int]:
+    """Programs of that name that the cluster's user runs."""
+    found = subprocess.run(
+        ["pgrep", "-u", str(cluster.user.uid), "-x", name], capture_output=True, text=True, check=False
+    )
+    return [int(word) for word in found.stdout.split()]
+
+
+@contextmanager
+def beside(backups: Backups, **changed: object) -> Iterator[list[Played]]:
+    """A backup that is being made while the block runs; afterwards the list holds how it ended."""
+    played: list[Played] = []
+    worker = threading.Thread(target=lambda: played.append(backups.play(**changed)))
+    worker.start()
+    try:
+        yield played
+    finally:
+        worker.join()
+
+
+def test_server_that_is_down_is_unreachable(cluster: Cluster, backups: Backups) -> None:
+    cluster.stop()
+    try:
+        failure = backups.play().failure()
+    finally:
+        cluster.start()
+    assert failure["class"] == "unreachable"
+    assert "shop-backup" in failure["where"]
+    assert [path.name for path in backups.root.iterdir()] == [".lock"]
+
+
+def test_unknown_service_and_wrong_password_are_unreachable(cluster: Cluster, backups: Backups) -> None:
+    assert backups.fail(service="nobody-knows")["class"] == "unreachable"
+    wrong = backups.folder / "wrongpass"
+    wrong.write_text("*:*:*:reader:sentinel-wrong-0000\n")
+    wrong.chmod(0o600)
+    os.chown(wrong, cluster.user.uid, cluster.user.gid)
+    failure = backups.fail(pass_file=str(wrong))
+    assert failure["class"] == "unreachable"
+    assert "sentinel-wrong-0000" not in str(failure)
+
+
+def test_table_without_rights_is_named(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql("REVOKE pg_read_all_data FROM reader", "CREATE TABLE open (a int)", "CREATE TABLE shut (a int)")
+    cluster.sql("GRANT SELECT ON open TO reader")
+    failure = backups.fail()
+    assert failure["class"] == "refused"
+    assert "public.shut" in failure["why"]
+    assert "public.open" not in failure["why"]
+    assert failure["next"] == "GRANT pg_read_all_data TO reader"
+
+
+def test_row_level_security_is_named_until_it_is_bypassed(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(
+        "CREATE TABLE secret (a int)", "INSERT INTO secret VALUES (1)", "ALTER TABLE secret ENABLE ROW LEVEL SECURITY"
+    )
+    failure = backups.fail()
+    assert "public.secret" in failure["why"]
+    assert failure["next"] == "ALTER ROLE reader BYPASSRLS"
+    cluster.sql("ALTER ROLE reader BYPASSRLS")
+    # The table's policies bind the prover, who owns the copy of the table, no more than the reader.
+    assert backups.make()["rows"] == 1
+
+
+def test_prover_without_the_right_to_make_databases_is_refused_before_the_dump(
+    cluster: Cluster, backups: Backups
+) -> None:
+    cluster.sql("ALTER ROLE prover NOCREATEDB")
+    assert backups.fail()["next"].startswith("ALTER ROLE prover CREATEDB")
+
+
+def test_older_client_is_refused(backups: Backups) -> None:
+    """The one stand-in of these tests: a pg_dump that says it is older, since no older one is on this machine."""
+    folder = backups.folder / "old"
+    folder.mkdir()
+    for name in ("psql", "pg_restore", "createdb", "dropdb"):
+        (folder / name).symlink_to(BINARIES / name)
+    program = folder / "pg_dump"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] || exit 99\necho "pg_dump (PostgreSQL) 12.22 (Debian 12.22-1)"\n'
+    )
+    program.chmod(0o755)
+    failure = backups.fail(client_path=str(folder))
+    assert failure["class"] == "refused"
+    assert "12.22" in failure["why"]
+    assert "postgresql-client-" in failure["next"]
+
+
+def test_folder_without_programs_is_refused(backups: Backups) -> None:
+    assert "postgresql-client" in backups.fail(client_path=str(backups.folder))["next"]
+
+
+def test_killed_pg_dump_is_a_failure(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    before = backups.left()
+    with beside(backups) as played:
+        until(lambda: bool(processes(cluster, "pg_dump")), "pg_dump")
+        for pid in processes(cluster, "pg_dump"):
+            os.kill(pid, signal.SIGKILL)
+    failure = played[0].failure()
+    assert "signal 9" in failure["why"]
+    assert backups.left() == before
+
+
+def test_killed_pg_restore_is_a_failure_and_its_database_is_dropped(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    before = backups.left()
+    with beside(backups, **SLOW) as played:
+        until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database")
+        until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore")
+        for pid in processes(cluster, "pg_restore"):
+            os.kill(pid, signal.SIGKILL)
+    assert played[0].failure()["what"] == "The backup cannot be restored"
+    assert backups.left() == before
+
+
+def test_server_that_stops_in_the_middle_is_a_failure(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    with beside(backups) as played:
+        until(lambda: bool(processes(cluster, "pg_dump")), "pg_dump")
+        cluster.stop("immediate")
+    cluster.start()
+    assert played[0].failure()["class"] in {"failed", "unreachable"}
+    assert backups.left()[0] == []
+
+
+def test_killed_module_leaves_its_lock_to_pg_restore_and_the_next_backup_cleans_up(
+    cluster: Cluster, backups: Backups
+) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    with beside(backups) as played:
+        until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database", 60)
+        until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore", 60)
+        working = stopped(cluster, "pg_restore")
+        os.kill(_module_of(working), signal.SIGKILL)
+        assert "by asha" in backups.play().failure()["why"], "the lock was given up while pg_restore worked"
+        for pid in working:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: all(is_gone(pid) for pid in working), "the end of pg_restore", 120)
+    assert played[0].status != 0
+    left = backups.left()
+    assert len(left[0]) == 1
+    assert any("namaskah_proof" in name for name in left[1])
+    cluster.sql("DROP TABLE bulk")
+    made = backups.make()
+    assert backups.left() == ([made["id"]], ["postgres", "shop", "template0", "template1"])
+    assert len([note for note in made["notes"] if "left by a killed backup" in note]) == 2
+
+
+def stopped(cluster: Cluster, name: str) -> list[int]:
+    """Stop all programs of that name where they are, with those that they start meanwhile."""
+    found: list[int] = []
+    while len(found) < len(processes(cluster, name)):
+        found = processes(cluster, name)
+        for pid in found:
+            os.kill(pid, signal.SIGSTOP)
+    return found
+
+
+def _module_of(pids: list[int]) -> int:
+    """The Python process that started the oldest of these programs."""
+    oldest = min(pids)
+    parent = int(Path(f"/proc/{oldest}/stat").read_text().rpartition(")")[2].split()[1])
+    assert b"python" in Path(f"/proc/{parent}/cmdline").read_bytes()
+    return parent
+
+
+def test_stopped_module_cleans_up(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    before = backups.left()
+    with beside(backups, **SLOW) as played:
+        until(lambda: bool(processes(cluster, "pg_dump")), "pg_dump")
+        os.kill(_module_of(processes(cluster, "pg_dump")), signal.SIGTERM)
+    assert played[0].failure()["what"] == "The backup was stopped"
+    assert backups.left() == before
+    assert processes(cluster, "pg_dump") == []
+
+
+def test_time_limit_ends_everything(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=1_000_000))
+    failure = backups.fail(timeout=1)
+    assert failure["class"] == "timeout"
+    assert processes(cluster, "pg_dump") == []
+    assert processes(cluster, "psql") == []
+
+
+def test_second_backup_at_once_is_refused(cluster: Cluster, backups: Backups) -> None:
+    cluster.sql(BULK.format(rows=400_000))
+    with beside(backups) as played:
+        until(lambda: bool(processes(cluster, "pg_dump")), "pg_dump")
+        working = stopped(cluster, "pg_dump")
+        failure = backups.play().failure()
+        for pid in working:
+            os.kill(pid, signal.SIGCONT)
+    assert failure["class"] == "refused"
+    assert "by asha" in failure["why"]
+    assert played[0].result(TASK)["proof"] == "proved"
+
+
+def test_nothing_to_back_up_is_refused(backups: Backups) -> None:
+    assert backups.fail(service="")["class"] == "refused"
+
+
+@pytest.mark.parametrize("name", ["x; id", "x dbname=other", "a$b", "x\n", "../x", "password=x"])
+def test_service_name_cannot_carry_more(backups: Backups, name: str) -> None:
+    assert backups.fail(service=name)["class"] == "refused"
+
+
+@pytest.fixture
+def small_disk(backups: Backups) -> Iterator[Path]:
+    """A file system of 5 MB for backups."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    user = backups.cluster.user
+    backups.root.mkdir()
+    options = f"size=5m,nr_inodes=200,mode=0700,uid={user.uid},gid={user.gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(backups.root)], check=True)
+    yield backups.root
+    subprocess.run(["umount", str(backups.root)], check=True)
+
+
+def test_disk_that_is_too_small_is_refused_before_the_dump(backups: Backups, small_disk: Path) -> None:
+    failure = backups.fail()
+    assert failure["class"] == "refused"
+    assert failure["where"].startswith(str(small_disk))
+    assert "are free" in failure["why"]
+
+
+def test_disk_that_fills_up_during_the_dump_is_a_failure_of_which_nothing_is_left(
+    cluster: Cluster, backups: Backups, small_disk: Path
+) -> None:
+    cluster.sql(BULK.format(rows=200_000))
+    failure = backups.fail(space_margin=0)
+    assert failure["what"] == "The dump failed"
+    state = os.statvfs(small_disk)
+    assert state.f_bavail > state.f_blocks * 0.98
+    failure = backups.fail(space_margin=0, parallel_size=1)
+    assert failure["what"] == "The dump failed"
+
+
+def test_disk_without_inodes_is_refused(backups: Backups, small_disk: Path) -> None:
+    for number in range(150):
+        (small_disk / f"file{number}").touch()
+    assert "inodes" in backups.play(space_margin=0).failure()["why"]
+
+
+def test_root_that_cannot_be_written_is_refused(backups: Backups) -> None:
+    backups.root.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(backups.root, 0, 0)
+    else:
+        backups.root.chmod(0o500)
+    assert "backup_root" in backups.play().failure()["next"]
