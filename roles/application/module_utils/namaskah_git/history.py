@@ -37,17 +37,20 @@ def check_reachable(copy: Git, commit: str, repository: str) -> None:
 
 
 def between(copy: Git, since: str, until: str) -> dict[str, Any]:
-    """The commits that a release from `since` to `until` adds and takes away, newest first, at most 200 of each.
+    """The commits that a release from `since` to `until` adds and takes away, and the files that differ.
 
+    At most 200 commits each way, newest first.
     `known` is false when the remote no longer has `since`: then nothing can be said.
     """
     if not is_commit(since) or copy.attempt(["cat-file", "-e", f"{since}^{{commit}}"]).status != 0:
         return {"since": since, "known": False, "added": [], "added_total": 0, "removed": [], "removed_total": 0}
     added, added_total = _walk(copy, since, until)
     removed, removed_total = _walk(copy, until, since)
+    changed = copy.read(["diff", "--name-only", "--no-renames", "-z", "--end-of-options", since, until, "--"])
     return {
         "since": since,
         "known": True,
+        "files": [readable(name) for name in changed.split("\0") if name],
         "added": added,
         "added_total": added_total,
         "removed": removed,
