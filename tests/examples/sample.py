@@ -112,9 +112,9 @@ class Release:
             text=True, check=False, timeout=120,
         )  # fmt: skip
 
-    def prepare(self) -> None:
-        """Do what must be done before its web service starts; an AssertionError shows what was said."""
-        for name in ("migrate", "build"):
+    def do(self, *names: str) -> None:
+        """Run commands that must succeed; an AssertionError shows what was said."""
+        for name in names:
             ended = self.run(name)
             assert ended.returncode == 0, f"{self.tag} {name}:\n{ended.stdout}"
 

@@ -27,8 +27,8 @@ def pay(web: Running, key: str, **more: object) -> int:
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_the_second_version_looks_different_and_needs_no_migration(sample: str, release: Releaser) -> None:
     first, second = release(sample, "v1.0.0"), release(sample, "v1.1.0")
-    first.prepare()
-    second.prepare()
+    first.do("build")
+    second.do("build")
     with first.web() as one, second.web() as two:
         seen = [served_script(web, "websocket-client") for web in (one, two)]
         versions = [web.becomes_healthy(within=20).json["version"] for web in (one, two)]
@@ -56,7 +56,7 @@ def test_the_third_version_needs_one_more_package(sample: str, release: Releaser
     ]
     assert lines[1] - lines[0] == {"humanize==4.17.0"}
     put = release(sample, "v1.3.0")
-    put.prepare()
+    put.do("migrate")
     with put.web() as web:
         assert pay(web, "a", note="for the roof") == 201
         answer = web.client.post("/api/payments", {"amount": 12500, "idempotency_key": "a"}).json
@@ -66,10 +66,9 @@ def test_the_third_version_needs_one_more_package(sample: str, release: Releaser
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_the_old_code_works_on_the_compatible_schema(sample: str, release: Releaser) -> None:
     old, new = release(sample, "v1.2.0"), release(sample, "v1.3.0")
-    old.prepare()
     with old.web() as web:
         assert pay(web, "before") == 201
-        new.prepare()
+        new.do("migrate")
         assert [pay(web, "after"), pay(web, "before")] == [201, 200]
         with new.web() as other:
             assert [pay(other, "after"), pay(other, "new", note="x")] == [200, 201]
@@ -79,10 +78,10 @@ def test_the_old_code_works_on_the_compatible_schema(sample: str, release: Relea
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_the_old_code_fails_on_the_breaking_schema_and_works_after_its_reversal(sample: str, release: Releaser) -> None:
     old, new = release(sample, "v1.3.0"), release(sample, "v2.0.0")
-    old.prepare()
+    old.do("migrate")
     with old.web() as web:
         assert pay(web, "before") == 201
-        new.prepare()
+        new.do("migrate")
         assert pay(web, "after") == 500
         assert Client(web.client.socket).get("/healthz").status == 200
         with new.web() as other:
