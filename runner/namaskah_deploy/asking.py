@@ -1,5 +1,7 @@
 """May it be done? Asks the person at the terminal; where nobody can be asked, only --yes is an answer."""
 
+from collections.abc import Callable, Iterable
+
 import click
 
 from namaskah_deploy.environments import Environment
@@ -9,8 +11,18 @@ from namaskah_deploy.request import CHANGING, Kind, Request
 _ASKS = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.PROVISION, Kind.RECOVER})
 
 
-def confirm(request: Request, environment: Environment, *, yes: bool, terminal: bool) -> None:
-    """Return when the change may be done; raises Refused when it may not."""
+def confirm(
+    request: Request,
+    environment: Environment,
+    *,
+    yes: bool,
+    terminal: bool,
+    preview: Callable[[], Iterable[str]] = tuple,
+) -> None:
+    """Return when the change may be done; raises Refused when it may not.
+
+    `preview` is shown before the question; it is only called when there is one.
+    """
     if yes or request.kind not in CHANGING:
         return
     if not terminal:
@@ -19,7 +31,11 @@ def confirm(request: Request, environment: Environment, *, yes: bool, terminal: 
             "nobody can be asked: this is no terminal",
             next_step=f"add --yes: namaskah-deploy {request.kind} {environment.name} --yes",
         )
-    if environment.asks and request.kind in _ASKS and not click.confirm(question(request, environment), err=True):
+    if not environment.asks or request.kind not in _ASKS:
+        return
+    for line in preview():
+        click.echo(line, err=True)
+    if not click.confirm(question(request, environment), err=True):
         raise Refused(f"{request.kind} of {environment.name} was not confirmed", "the answer was no")
 
 

@@ -1,5 +1,6 @@
 """How does a request become an outcome? Launches the plan, keeps the record, brings the hosts back after a bad end."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
     result = Report(
         run=run_id,
         request=request,
+        words=_redactor(session)(dataclasses.asdict(request)),
         started=started,
         ended=datetime.now(UTC),
         part=part,
@@ -86,11 +88,15 @@ def _play(
         end = launch.run(
             launch_plan,
             listen,
-            redact=Redactor(known_secrets(session.environ)),
+            redact=_redactor(session),
             wish=_wish(interrupts, stop_when_safe=stop_when_safe),
             tick=session.display.tick,
         )
     return fold.part(code=end.code, stopped=end.stopped, problems=end.problems)
+
+
+def _redactor(session: Session) -> Redactor:
+    return Redactor(known_secrets(session.environ))
 
 
 def _wish(interrupts: Interrupts, *, stop_when_safe: bool) -> Callable[[], Stop]:

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -19,6 +20,8 @@ from namaskah_deploy.surroundings import Surroundings, new_run_id
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from namaskah_deploy import conduct
+
 READING = frozenset({Kind.STATUS, Kind.RELEASES, Kind.BACKUPS})
 """Kinds that only ask the hosts: they show what was said, and leave no record."""
 _TABLES = READING | {Kind.PLAN}
@@ -28,7 +31,24 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
     """Carry out `request` and return the exit code. Raises Refused when it is refused before anything starts."""
     environment = environments.load(options.inventory, request.environment)
     run_id = new_run_id()
-    launch_plan = plan.make(
+    launch_plan = _plan(request, environment, surroundings, run_id)
+    if options.print_command:
+        click.echo(plan.plain_command(launch_plan))
+        return 0
+
+    def preview() -> Iterable[str]:
+        return _preview(request, environment, surroundings) if request.kind is Kind.ROLLBACK else ()
+
+    asking.confirm(request, environment, yes=options.yes, terminal=surroundings.terminal, preview=preview)
+    display = _display(request, options, run_id)
+    state = None if request.kind in READING else surroundings.state
+    report, folder = _run(request, launch_plan, run_id, _session(environment, surroundings, display, state))
+    _show(report, folder, options, lease_only=lease_only)
+    return int(report.exit_code)
+
+
+def _plan(request: Request, environment: Environment, surroundings: Surroundings, run_id: str) -> LaunchPlan:
+    return plan.make(
         request,
         environment,
         surroundings.content,
@@ -37,36 +57,39 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
         programs=surroundings.programs,
         folder=surroundings.folder,
     )
-    if options.print_command:
-        click.echo(plan.plain_command(launch_plan))
-        return 0
-    asking.confirm(request, environment, yes=options.yes, terminal=surroundings.terminal)
-    report, folder = _run(
-        request, launch_plan, run_id, environment=environment, options=options, surroundings=surroundings
+
+
+def _session(
+    environment: Environment, surroundings: Surroundings, display: Display, state: Path | None
+) -> "conduct.Session":
+    from namaskah_deploy import conduct  # noqa: PLC0415 - its libraries cost time that a refusal need not pay
+
+    return conduct.Session(
+        environment=environment,
+        content=surroundings.content,
+        display=display,
+        environ=surroundings.environ,
+        state=state,
     )
-    _show(report, folder, options, lease_only=lease_only)
-    return int(report.exit_code)
 
 
 def _run(
-    request: Request,
-    launch_plan: LaunchPlan,
-    run_id: str,
-    *,
-    environment: Environment,
-    options: Options,
-    surroundings: Surroundings,
+    request: Request, launch_plan: LaunchPlan, run_id: str, session: "conduct.Session"
 ) -> tuple[Report, Path | None]:
-    from namaskah_deploy import conduct  # noqa: PLC0415 - its libraries cost time that a refusal need not pay
+    from namaskah_deploy import conduct  # noqa: PLC0415 - see above
 
-    session = conduct.Session(
-        environment=environment,
-        content=surroundings.content,
-        display=_display(request, options, run_id),
-        environ=surroundings.environ,
-        state=None if request.kind in READING else surroundings.state,
-    )
     return conduct.run(request, launch_plan, run_id, session)
+
+
+def _preview(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
+    """Ask the hosts where a rollback would lead; a host that gives no answer is no reason not to ask the operator."""
+    from namaskah_deploy import preview, progress  # noqa: PLC0415 - see above
+
+    question = Request(kind=Kind.RELEASES, environment=request.environment, limit=request.limit, by=request.by)
+    run_id = new_run_id()
+    session = _session(environment, surroundings, progress.Silent(), None)
+    report, _ = _run(question, _plan(question, environment, surroundings, run_id), run_id, session)
+    return preview.lines(_told(report), request.tag)
 
 
 def _display(request: Request, options: Options, run_id: str) -> Display:
@@ -91,7 +114,7 @@ def _show(report: Report, folder: Path | None, options: Options, *, lease_only: 
     from namaskah_deploy import outcome, summary, tables  # noqa: PLC0415 - see above
     from namaskah_deploy.report import document  # noqa: PLC0415 - see above
 
-    hosts = {result.host: result.data for result in report.part.results}
+    hosts = _told(report)
     reading = report.request.kind in _TABLES
     if options.json:
         whole = document(report)
@@ -110,6 +133,11 @@ def _show(report: Report, folder: Path | None, options: Options, *, lease_only: 
         stream = sys.stderr if bad else _people(options)
         for line in summary.lines(report, folder):
             click.echo(line, file=stream)
+
+
+def _told(report: Report) -> dict[str, Mapping[str, Any]]:
+    """Return the last thing that each host told."""
+    return {result.host: result.data for result in sorted(report.part.results, key=lambda result: result.host)}
 
 
 def _people(options: Options) -> TextIO:

@@ -85,7 +85,8 @@ def _note(host: HostState, event: HostStarted | HostResult | Retry) -> None:
     if isinstance(event, HostStarted):
         host.task, host.note, host.busy = event.task, "", True
     elif isinstance(event, Retry):
-        host.note = f"try {event.attempt + 1}"
+        # Asking a long step for news is no further try of it.
+        host.note = "" if event.action == "async_status" else f"try {event.attempt + 1}"
     else:
         host.busy, host.note = False, ""
         if not event.ignored and _RANK.index(event.status) > _RANK.index(host.status):

@@ -76,7 +76,7 @@ class Lines:
                 yield ended(self._shown)
             self._shown = phases.current
             yield f"{phases.current.name}{' again' if phases.current.rounds > 1 else ''} ..."
-        if isinstance(event, Retry):
+        if isinstance(event, Retry) and event.action != "async_status":  # asking for news is no further try
             yield f"  {event.host}: {event.task}: try {event.attempt + 1}"
         if isinstance(event, HostResult):
             yield from self._of_host(event)

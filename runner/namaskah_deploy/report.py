@@ -14,7 +14,21 @@ from namaskah_deploy.request import Request
 FORMAT = 1
 """Version of the JSON document; it grows when a field changes its meaning."""
 _KEPT_LINES = 30
-_FACTS = ("commit", "subject", "release", "tag", "from", "to", "backup")
+_FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("commit", "resolve", ("commit",)),
+    ("subject", "resolve", ("subject",)),
+    ("tag", "resolve", ("tag",)),
+    ("release", "resolve", ("release",)),
+    ("release", "activation", ("release",)),
+    ("from", "target", ("live", "release")),
+    ("from", "activation", ("from",)),
+    ("to", "target", ("target", "release")),
+    ("backup", "backup", ("id",)),
+    ("backup proof", "backup", ("proof",)),
+    ("backup tag", "backup", ("backup_tag",)),
+    ("migrations", "migration", ("applied",)),
+)
+"""Name of a fact, the phase whose modules report it, and where in their result it stands."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +93,14 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that is kept of a run: what was asked, what happened, how it ended."""
+    """Everything that is kept of a run: what was asked, what happened, how it ended.
+
+    `words` are those of the request that may be shown and kept.
+    """
 
     run: str
     request: Request
+    words: Mapping[str, Any]
     started: datetime
     ended: datetime
     part: Part
@@ -150,23 +168,25 @@ class Fold:
 def facts(part: Part) -> dict[str, Any]:
     """Return what a reader asks first: which release, of which commit, instead of which, with which backup."""
     found: dict[str, Any] = {}
-    for result in part.results:
-        for name in _FACTS:
-            if result.data.get(name):
-                found.setdefault(name, result.data[name])
+    for name, phase, path in _FACTS:
+        for result in part.results:
+            value: Any = result.data if result.phase == phase else None
+            for key in path:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value:
+                found[name] = value  # the last word counts: a backup is pending first, and proved later
     return found
 
 
 def document(report: Report) -> dict[str, Any]:
     """Return the report as the JSON document that is kept."""
-    request = dataclasses.asdict(report.request)
     return {
         "format": FORMAT,
         "run": report.run,
         "exit_code": report.exit_code,
         "headline": report.headline,
         "advice": list(report.advice),
-        **{name: value for name, value in request.items() if value},
+        **{name: value for name, value in report.words.items() if value},
         "started": report.started.isoformat(),
         "ended": report.ended.isoformat(),
         "seconds": round((report.ended - report.started).total_seconds(), 1),

@@ -51,8 +51,7 @@ def _status(hosts: Hosts, console: Console) -> None:
     names = ["host", "release", "commit", "tag", "instance", "state", "switch", "lease", "free GiB"]
     _print(console, names, rows)
     for host, state in hosts.items():
-        for difference in state.get("drift") or []:
-            console.print(f"{host}: {difference}", style="red", markup=False, highlight=False)
+        _say(console, host, state.get("drift") or [])
 
 
 def _releases(hosts: Hosts, console: Console) -> None:
@@ -77,24 +76,29 @@ def _backups(hosts: Hosts, console: Console) -> None:
     rows = [
         [
             host,
-            backup.get("id", ""),
-            backup.get("tag", ""),
-            backup.get("release", ""),
-            backup.get("proof", ""),
+            *(backup.get(name, "") for name in ("id", "started", "release", "tag", "proof")),
             _size(backup),
         ]
         for host, state in hosts.items()
         for backup in state.get("backups") or []
     ]
-    _print(console, ["host", "backup", "tag", "release", "proved", "MiB"], rows)
+    _print(console, ["host", "backup", "started", "of release", "tag", "proof", "MiB"], rows)
+    for host, state in hosts.items():
+        _say(console, host, state.get("wrong") or [])
 
 
 def _plan(hosts: Hosts, console: Console) -> None:
     for host, found in hosts.items():
-        table = Table(title=host, title_justify="left", show_header=False, box=None)
+        console.print(host, style="bold", markup=False)
+        table = Table(show_header=False, box=None)
         for name, value in found.items():
             table.add_row(name.replace("_", " "), _text(value))
         console.print(table)
+
+
+def _say(console: Console, host: str, differences: Iterable[str]) -> None:
+    for difference in differences:
+        console.print(f"{host}: {difference}", style="red", markup=False, highlight=False)
 
 
 def _size(backup: Mapping[str, Any]) -> str:

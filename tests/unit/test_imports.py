@@ -15,7 +15,7 @@ LAYERS = (
     {"words", "events", "content", "inventory"},
     {"request", "environments", "phases", "record"},
     {"plan", "report", "progress", "live", "surroundings"},
-    {"launch", "outcome", "readable", "tables"},
+    {"launch", "outcome", "preview", "readable", "tables"},
     {"conduct", "summary", "asking", "options"},
     {"execute"},
     {"commands"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from namaskah_deploy import report
-from namaskah_deploy.report import Part, Report
+from namaskah_deploy.report import Part, Report, Result
 from namaskah_deploy.request import Kind, Request
 from tests.unit.streams import part
 
@@ -20,7 +21,10 @@ def made(of: Part, recovery: Part | None = None, **words: Any) -> Report:
     """Return the report of a run that began at MOMENT and took 90.5 seconds."""
     return Report(
         run="run-1",
-        request=Request(kind=Kind.DEPLOY, environment="production", ref="v2", by="ada@laptop", reason="due"),
+        request=(
+            request := Request(kind=Kind.DEPLOY, environment="production", ref="v2", by="ada@laptop", reason="due")
+        ),
+        words=dataclasses.asdict(request),
         started=MOMENT,
         ended=MOMENT + timedelta(seconds=90.5),
         part=of,
@@ -73,8 +77,20 @@ def test_reached() -> None:
     assert not part("failed").reached("confirmation", "finish")
 
 
-def test_facts_are_what_was_reported_first() -> None:
+def test_facts_of_a_release() -> None:
     assert report.facts(part("ok")) == {"release": "new", "from": "old"}
+
+
+def test_facts_come_from_the_phases_that_know_them() -> None:
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("target", {"live": {"release": "r2"}, "target": {"release": "r1"}}),
+        ("backup", {"id": "b1", "proof": "pending", "live": {"release": "odd"}}),
+        ("backup", {"id": "b1", "proof": "passed"}),
+        ("finish", {"id": "odd", "commit": "odd"}),
+    ]
+    results = tuple(Result("web1", phase, "module", data) for phase, data in told)
+    found = report.facts(dataclasses.replace(part("ok"), results=results))
+    assert found == {"from": "r2", "to": "r1", "backup": "b1", "backup proof": "passed"}
 
 
 def test_the_document_is_json_and_says_everything() -> None:

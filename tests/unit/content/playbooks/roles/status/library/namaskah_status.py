@@ -18,7 +18,7 @@ def main() -> None:
         }
     )
     state = json.loads((Path(module.params["folder"]) / "state.json").read_text(encoding="utf-8"))
-    live = {"release": state["serving"], "commit": "c" * 40, "tag": "v1", "state": "live", "by": "ada", "live": True}
+    live = {"id": state["serving"], "commit": "c" * 40, "tag": "v1", "state": "live", "by": "ada", "live": True}
     told: dict[str, Any] = {
         "live": live,
         "instance": "blue",

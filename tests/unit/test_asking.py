@@ -1,0 +1,45 @@
+"""Who is asked, and what, before something is changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from namaskah_deploy import asking
+from namaskah_deploy.environments import Environment
+from namaskah_deploy.errors import Refused
+from namaskah_deploy.request import CHANGING, Kind, Request
+
+FLEET = Environment("production", Path("hosts.yml"), {"app": ("web1", "web2")})
+
+
+@pytest.mark.parametrize("kind", sorted(CHANGING))
+def test_where_nobody_can_be_asked_a_change_needs_yes(kind: Kind) -> None:
+    request = Request(kind=kind, environment="production")
+    with pytest.raises(Refused, match="was not confirmed") as refusal:
+        asking.confirm(request, FLEET, yes=False, terminal=False)
+    assert f"namaskah-deploy {kind} production --yes" in str(refusal.value)
+    asking.confirm(request, FLEET, yes=True, terminal=False)
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - CHANGING))
+def test_what_changes_nothing_needs_no_answer(kind: Kind) -> None:
+    asking.confirm(Request(kind=kind, environment="production"), FLEET, yes=False, terminal=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tag", "ref", "limit", "question"),
+    [
+        (Kind.DEPLOY, "", "v2", (), "Release v2 to production (web1, web2)?"),
+        (Kind.DEPLOY, "", "", ("web1",), "Release the ref of the inventory to production (web1)?"),
+        (Kind.ROLLBACK, "v1", "", (), "Go back to v1 on production (web1, web2)?"),
+        (Kind.ROLLBACK, "", "", (), "Go back to the last good release before the live one on production (web1, web2)?"),
+        (Kind.PROVISION, "", "", (), "Provision production (web1, web2)?"),
+    ],
+)
+def test_the_question_names_what_and_where(
+    kind: Kind, tag: str, ref: str, limit: tuple[str, ...], question: str
+) -> None:
+    request = Request(kind=kind, environment="production", tag=tag, ref=ref, limit=limit)
+    assert asking.question(request, FLEET) == question

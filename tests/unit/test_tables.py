@@ -1,0 +1,92 @@
+"""Tables of what hosts told, complete and empty ones."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from namaskah_deploy import preview, tables
+from namaskah_deploy.request import Kind
+
+LEASE = {"run": "run-1", "by": "ada@laptop", "since": "2026-11-23T21:00:00Z", "reason": "due"}
+LIVE = {"id": "r2", "commit": "c" * 40, "tag": "v2", "state": "live", "by": "ada", "live": True, "confirmed": "3"}
+OLD = {"id": "r1", "commit": "b" * 40, "tag": "v1", "state": "superseded", "by": "bob", "confirmed": "2"}
+OLDER = {**OLD, "id": "r0", "tag": "v0", "confirmed": "1"}
+BAD = {**OLD, "id": "rx", "tag": "vx", "state": "bad", "confirmed": "2.5"}
+STATE = {
+    "live": LIVE,
+    "instance": "blue",
+    "switch": {"phase": "retiring"},
+    "lease": LEASE,
+    "free_bytes": 3 * 2**30,
+    "drift": ["web@blue does not run"],
+    "releases": [LIVE, BAD, OLD, OLDER],
+    "backups": [{"id": "b1", "started": "now", "release": "r1", "tag": "v1", "proof": "passed", "bytes": 2**21}],
+    "wrong": ["b0 has no manifest"],
+}
+
+
+def _text(kind: Kind, hosts: dict[str, Any]) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    tables.show(kind, hosts, console)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]  # it is the StringIO of the line above
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (
+            Kind.STATUS,
+            ["web1", "r2", "cccccccccccc", "v2", "blue", "live", "retiring", "ada@laptop", "3.0", "does not run"],
+        ),
+        (Kind.RELEASES, ["web1", "*", "r2", "r1", "superseded", "bob", "bad"]),
+        (Kind.BACKUPS, ["b1", "passed", "2.0", "b0 has no manifest"]),
+    ],
+)
+def test_what_a_table_shows(kind: Kind, words: list[str]) -> None:
+    text = _text(kind, {"web1": STATE})
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("kind", [Kind.STATUS, Kind.RELEASES, Kind.BACKUPS, Kind.PLAN])
+@pytest.mark.parametrize("state", [{}, {"live": None, "lease": None, "switch": None, "releases": None, "drift": []}])
+def test_a_host_without_any_release(kind: Kind, state: dict[str, Any]) -> None:
+    assert kind in (Kind.RELEASES, Kind.BACKUPS) or "web1" in _text(kind, {"web1": state})
+
+
+def test_marks_of_the_terminal_library_are_shown_as_text() -> None:
+    assert "[red]v1[/red]" in _text(Kind.STATUS, {"web1": {**STATE, "live": {**LIVE, "tag": "[red]v1[/red]"}}})
+
+
+def test_a_plan_shows_whatever_it_holds() -> None:
+    text = _text(Kind.PLAN, {"web1": {"pending_migrations": ["0002_add"], "downtime": {"seconds": 0}, "none": None}})
+    assert [word for word in ("pending migrations", "0002_add", "seconds: 0") if word not in text] == []
+
+
+def test_the_lease_of_each_host() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    tables.lease({"web1": STATE, "web2": {"lease": None}}, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert "ada@laptop" in text
+    assert "free" in text
+
+
+@pytest.mark.parametrize(
+    ("tag", "line"),
+    [
+        ("", "web1: r2 (v2, live, ada, 3) -> r1 (v1, superseded, bob, 2)"),
+        ("v0", "web1: r2 (v2, live, ada, 3) -> r0 (v0, superseded, bob, 1)"),
+        ("v9", "web1: r2 (v2, live, ada, 3) -> v9 is not kept and is prepared again"),
+    ],
+)
+def test_where_a_rollback_would_lead(tag: str, line: str) -> None:
+    assert list(preview.lines({"web1": STATE}, tag)) == [line]
+
+
+def test_a_rollback_that_leads_nowhere() -> None:
+    assert list(preview.lines({"web1": {}}, "")) == [
+        "web1: nothing is live -> no good release before it is kept: name a --tag"
+    ]
