@@ -14,6 +14,7 @@ from testinfra.host import Host
 
 from .facts import Live, find_live
 
+LIVE: pytest.StashKey[dict[str, Live]] = pytest.StashKey()
 CONTRACTS: pytest.StashKey[dict[str, dict[str, Any]]] = pytest.StashKey()
 
 
@@ -24,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the contracts once."""
+    config.stash[LIVE] = {}
     config.stash[CONTRACTS] = json.loads(config.getoption("contracts").read_text(encoding="utf-8"))
 
 
@@ -55,6 +57,9 @@ def contract(host: Host, request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def live(host: Host, contract: dict[str, Any]) -> Live:
-    """What `current` names on the host."""
-    return find_live(host, contract)
+def live(host: Host, contract: dict[str, Any], request: pytest.FixtureRequest) -> Live:
+    """What `current` names on the host, looked up once a run."""
+    known, name = request.config.stash[LIVE], host.backend.get_hostname()
+    if name not in known:
+        known[name] = find_live(host, contract)
+    return known[name]

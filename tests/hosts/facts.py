@@ -9,6 +9,8 @@ from typing import Any
 
 from testinfra.host import Host
 
+from .programs import LIVE
+
 INSTANCES = ("blue", "green")
 
 
@@ -22,6 +24,8 @@ class Live:
     record: dict[str, Any]
     services: dict[str, dict[str, Any]]
     venv: str
+    runtime: str
+    instances: dict[str, str]
 
     def listening(self, kind: str) -> dict[str, dict[str, Any]]:
         """The services that listen in this way."""
@@ -37,14 +41,46 @@ def output(host: Host, command: str, *words: str) -> str:
 
 def find_live(host: Host, contract: dict[str, Any]) -> Live:
     """Follow `current`. An AssertionError says what is missing."""
-    root = contract["root"]
-    link = output(host, "readlink -- %s", f"{root}/current")
-    folder = f"{root}/releases/{PurePosixPath(link).name}"
-    run = output(host, "readlink -- %s", f"{folder}/run")
-    record = json.loads(output(host, "cat -- %s", f"{folder}/.release.json"))
-    launch = json.loads(output(host, "cat -- %s", f"{folder}/.namaskah/launch.json"))
-    services = {name: {**contract["service_defaults"], **own} for name, own in launch["services"].items()}
-    return Live(PurePosixPath(link).name, folder, PurePosixPath(run).name, record, services, launch["venv"])
+    found = run_python(host, contract, LIVE, contract["root"])
+    assert "missing" not in found, f"{found['missing']} cannot be read: {found['why']}"
+    services = {name: {**contract["service_defaults"], **own} for name, own in found["launch"]["services"].items()}
+    return Live(
+        id=found["id"],
+        folder=f"{contract['root']}/releases/{found['id']}",
+        instance=PurePosixPath(found["run"]).name,
+        runtime=found["run"],
+        instances=found["instances"],
+        record=found["record"],
+        services=services,
+        venv=found["launch"]["venv"],
+    )
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What the file system says of a path; links are not followed. `kind` as stat(1) calls it, "" = there is none."""
+
+    path: str
+    kind: str = ""
+    user: str = ""
+    mode: int = 0
+
+    def must_be(self, kind: str, user: str, forbidden: int) -> None:
+        """See that it is of this kind, belongs to this user, and gives none of the forbidden rights."""
+        assert self.kind, f"{self.path} is missing"
+        assert self.kind == kind, f"{self.path} is a {self.kind}, not a {kind}"
+        assert self.user == user, f"{self.path} belongs to {self.user}, not to {user}"
+        assert not self.mode & forbidden, f"{self.path} has mode {self.mode:o}: {self.mode & forbidden:o} is too much"
+
+
+def stats(host: Host, *paths: str) -> dict[str, Stat]:
+    """Look at many paths at once. A path that cannot be reached is missing."""
+    printed = host.run("stat --format=%s --" + " %s" * len(paths), "%F|%U|%a|%n", *paths).stdout
+    found = {path: Stat(path) for path in paths}
+    for line in printed.splitlines():
+        kind, user, mode, path = line.split("|", 3)
+        found[path] = Stat(path, kind, user, int(mode, 8))
+    return found
 
 
 def run_python(host: Host, contract: dict[str, Any], program: str, *words: str) -> Any:

@@ -1,5 +1,27 @@
 """What runs on a host to look at it? Small programs for its own interpreter, standard library only, JSON as output."""
 
+# Words: root of the application. Follows `current` and reads the records of what it names.
+LIVE = """
+import json, os, sys
+root, found = sys.argv[1], {}
+def look(name, path, read):
+    try:
+        found[name] = read(path)
+    except (OSError, ValueError) as error:
+        print(json.dumps({"missing": path, "why": getattr(error, "strerror", None) or str(error)}))
+        sys.exit()
+def parsed(path):
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
+look("id", f"{root}/current", lambda path: os.path.basename(os.readlink(path)))
+folder = f"{root}/releases/{found['id']}"
+look("run", f"{folder}/run", os.readlink)
+look("record", f"{folder}/.release.json", parsed)
+look("launch", f"{folder}/.namaskah/launch.json", parsed)
+look("instances", f"{root}/instances", lambda path: {name: os.readlink(f"{path}/{name}") for name in os.listdir(path)})
+print(json.dumps(found))
+"""
+
 # Words: kind (socket | port), place (path or number), path, Host header. Prints [status, body as JSON or null].
 ASK = """
 import http.client, json, socket, sys

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from .facts import Live, health_of, listens_on, run_python
+from .facts import Live, health_of, listens_on, run_python, stats
 from .programs import ASK
 
 LONGEST = 107  # bytes of a unix socket's path (unix(7), sun_path)
@@ -28,10 +28,9 @@ def check_health(host: Host, contract: dict[str, Any], live: Live, name: str, pl
 @with_sockets
 def test_sockets_belong_to_the_application(host: Host, contract: dict[str, Any], live: Live) -> None:
     """A socket of another owner is somebody else's."""
-    for name in live.listening("socket"):
-        socket = host.file(f"{contract['runtime']}/{live.instance}/{name}.sock")
-        assert socket.is_socket, f"{socket.path} is no socket"
-        assert socket.user == contract["app_user"]
+    paths = [f"{contract['runtime']}/{live.instance}/{name}.sock" for name in live.listening("socket")]
+    for socket in stats(host, *paths).values():
+        socket.must_be("socket", contract["app_user"], 0)
         assert len(socket.path) <= LONGEST
 
 
