@@ -236,6 +236,8 @@ class Build:
             what="install the requirements",
             timeout=self.contract.pip_timeout,
             cwd=self.release.folder,
+            # An index may want a password: pip reads it here, for command lines can be seen by everybody.
+            env={**os.environ, **{name: value for name, value in self.secrets.items() if name.startswith("PIP_")}},
             secrets=self.secrets,
             next_step="correct the requirement in the repository; nothing was switched",
         )

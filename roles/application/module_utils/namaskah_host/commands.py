@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import re
+import shlex
 import signal
 import subprocess
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,13 +23,35 @@ URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):([^\s@/]+)@")
 
 def conceal(text: str, variables: Mapping[str, str]) -> str:
     """Return `text` with every value of the environment file, and every password in a URL, replaced by ***."""
-    for value in sorted(variables.values(), key=len, reverse=True):
-        if len(value) >= SECRET_LENGTH:
-            text = text.replace(value, "***")
-        password = re.search(r"://[^\s:/@]*:([^\s@/]+)@", value)
-        if password:
-            text = text.replace(password.group(1), "***")
+    secrets = set(variables.values())
+    for value in variables.values():
+        for _, password in URL_PASSWORD.findall(value):
+            secrets |= {password, urllib.parse.unquote(password)}
+    shapes = {shape for secret in secrets if len(secret) >= SECRET_LENGTH for shape in _shapes(secret)}
+    for shape in sorted(shapes, key=len, reverse=True):
+        text = text.replace(shape, "***")
     return URL_PASSWORD.sub(r"\1:***@", text)
+
+
+def _shapes(secret: str) -> set[str]:
+    """Return how programs print `secret`: as it is, quoted, escaped, in an address, in hexadecimal, in base64."""
+    raw = secret.encode()
+    shapes = {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        shlex.quote(secret).strip("'"),
+        urllib.parse.quote(secret),
+        urllib.parse.quote(secret, safe=""),
+        urllib.parse.quote_plus(secret),
+        raw.hex(),
+    }
+    for before in range(3):
+        # Letters that also hold bits of what stands beside the secret are left out.
+        encoded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        shapes.add(encoded[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6])
+    return {shape for shape in shapes if len(shape) >= SECRET_LENGTH}
 
 
 def run(

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import launch, lease, status, switch
 from .build import GIT, QUIET_GIT
-from .commands import run
+from .commands import URL_PASSWORD, run
 from .contract import INSTANCES, Contract
 from .failure import Failure
 from .managers import PM2, SYSTEMCTL
@@ -22,6 +22,11 @@ from .release import all_of, current
 FORBIDDEN_FRONT = {
     "non_idempotent": "remove it: it repeats payments",
     "open_file_cache": "remove it: it goes on serving files of the old release",
+}
+# Where a password of an address belongs instead.
+PASSWORDS = {
+    "namaskah_repository": "use an ssh key, or a git credential helper of the deploy user",
+    "namaskah_pip_arguments": "give PIP_INDEX_URL, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS in provision_environment",
 }
 Complaint = tuple[str, str, str]  # name by which it can be allowed, what is wrong, what to do
 UNIX_PATH = 107  # bytes of a unix socket's path (unix(7), sun_path)
@@ -47,6 +52,16 @@ def words(contract: Contract) -> Iterator[Complaint]:
             path = f"{contract.root}/current/run/{service.name}.sock"
             if len(path.encode()) > UNIX_PATH:
                 yield "words", f"{path} has more than {UNIX_PATH} bytes", "choose a shorter namaskah_root"
+
+
+def passwords(contract: Contract) -> Iterator[Complaint]:
+    """An address in a command line can be seen by every user of the host, so it must not hold a password."""
+    for what, texts in (
+        ("namaskah_repository", [contract.repository]),
+        ("namaskah_pip_arguments", contract.pip_arguments),
+    ):
+        if any(URL_PASSWORD.search(text) for text in texts):
+            yield "words", f"{what} holds a password, which every process list would show", PASSWORDS[what]
 
 
 def folders(contract: Contract) -> Iterator[Complaint]:
@@ -253,6 +268,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
         needs_source = [lambda: repository(contract), lambda: state(contract, run_facts["commit"])]
     checks: list[Callable[[], Iterator[Complaint]]] = [
         lambda: words(contract),
+        lambda: passwords(contract),
         lambda: folders(contract),
         lambda: environment_files(contract),
         lambda: programs(contract),
