@@ -1,7 +1,7 @@
 """How does the demo end everything that it started, also after a kill -9 of itself?
 
-Servers die with the demo (a signal from the kernel); what starts processes of its own is made ours again by being
-their reaper; and a record of process id and start time lets the next run end what is left.
+Servers die with the demo (a signal from the kernel), and a record of process id and start time lets the next run
+end what is left. `guard` takes care of the rest.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ class Processes:
         self.runtime = runtime
         self.started: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
         self._write()
-        # Detached grandchildren, such as a host's watcher, become ours when their parent ends.
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def start(
         self,
@@ -52,14 +51,14 @@ class Processes:
                 cwd="/",
                 env=dict(env),
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the demo, which ends all in good order
-                preexec_fn=_dies_with_parent(end_by),  # noqa: PLW1509 - no thread runs yet when servers are started
+                preexec_fn=partial(die_with_parent, end_by),  # noqa: PLW1509 - no thread runs yet
             )
         self.started.append((process, end_by))
         self._write()
         return process
 
     def end(self) -> None:
-        """End all servers, the last one first, and whatever else came to be below this process."""
+        """End all servers, the last one first, and whatever else this process started."""
         for process, sign in reversed(self.started):
             with suppress(ProcessLookupError):
                 process.send_signal(sign)
@@ -75,13 +74,9 @@ class Processes:
         temporary.replace(self.record)
 
 
-def _dies_with_parent(sign: signal.Signals) -> Callable[[], None]:
-    library = ctypes.CDLL(None)
-
-    def ask() -> None:
-        library.prctl(PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
-
-    return ask
+def die_with_parent(sign: signal.Signals) -> None:
+    """Ask the kernel to send `sign` to this process when its parent ends, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
 
 
 def _entry(pid: int) -> dict[str, Any]:
