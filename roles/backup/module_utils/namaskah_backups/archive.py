@@ -5,10 +5,12 @@ Folders may belong to the application's user, who is not trusted: no link is fol
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import stat
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,14 +94,15 @@ def check(target: Path, listing: Listing) -> None:
     files: dict[str, str] = {}
     folders: set[str] = set()
     try:
-        with tarfile.open(target, mode="r:gz") as archive:
+        with gzip.open(target) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isreg() else None
                 if stream is not None:
                     files[member.name] = _digest(stream)
                 elif member.isdir():
                     folders.add(member.name)
-    except (OSError, EOFError, tarfile.TarError) as error:
+            _digest(unpacked)  # to the very end: gzip's own checksum stands behind what tar reads
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         next_step = "check the disk; make the backup again"
         raise Failure("failed", "The archive cannot be read back", str(target), str(error), next_step) from error
     if files != listing.files or folders != listing.folders:

@@ -24,7 +24,7 @@ _CHUNK = 1 << 16
 # does not have are left out.
 _SETUP = """
 SELECT to_json(count(set_config(s.name, wanted.value, false))) FROM pg_catalog.pg_settings s JOIN (VALUES
-    ('statement_timeout', '0'), ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '0'),
+    ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '0'),
     ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('client_connection_check_interval', '2s'),
     ('client_encoding', 'UTF8'), ('standard_conforming_strings', 'on'),
     ('search_path', ''), ('row_security', 'off'), ('timezone', 'UTC'),
@@ -53,6 +53,7 @@ class Session:
             start_new_session=True,
         )
         try:
+            self._send("SET statement_timeout = 0;\n")  # a role's or database's own may be too short for what follows
             self.ask(_SETUP)
         except BaseException:
             self.close()
