@@ -96,6 +96,28 @@ def test_a_misspelt_word_is_refused(host: SmallHost, front: TcpServer, tmp_path:
     assert "Traceback" not in played.output
 
 
+CHECK = [{"name": "Check", "ansible.builtin.include_role": {"name": "verification", "tasks_from": "check"}}]
+
+
+def test_words_are_understood_before_anything_is_asked(host: SmallHost, tmp_path: Path) -> None:
+    played = play(CHECK, tmp_path, variables={**host.variables, "verification_front_url": "http://127.0.0.1:9"})
+    assert played.result("Understand what is going to be asked") == {"questions": 1}
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"verification_front_url": "127.0.0.1:80"}, "'127.0.0.1:80' is not an address such as"),
+        ({"verification_http": [{"name": "x", "path": "/", "headers": {"A": 1}}]}, "entry 1: headers: its values"),
+        ({"verification_websockets": [{"name": "x", "path": "/", "expect": "y", "replies": 0}]}, "replies must be 1"),
+    ],
+)
+def test_a_wrong_word_is_found_before(host: SmallHost, tmp_path: Path, variables: dict[str, Any], told: str) -> None:
+    failure = play(CHECK, tmp_path, variables={**host.variables, **variables}).failure()
+    assert (failure["class"], failure["what"]) == ("refused", "read the checks of this environment")
+    assert told in failure["why"]
+
+
 def test_no_check_at_all_is_a_failure(host: SmallHost, front: TcpServer, tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"verification_http": [], "verification_websockets": [], "namaskah_static_root": ""}
     public = f"http://localhost:{front.port}"

@@ -14,10 +14,11 @@ description:
   - With C(where=host), on an application host as the deploy user, compares C(current), the process manager and /proc,
     asks each instance on its own socket, watches it for C(settle) seconds, and asks the host's front.
   - With C(where=public), on the controller, asks the public address only.
+  - With C(where=words), asks nothing and only reads the questions, for a preflight.
   - Changes nothing. No check at all is a failure.
 options:
   contract: {type: dict, required: true, description: The shared variables of the application on this host.}
-  where: {type: str, choices: [host, public], default: host, description: What is verified.}
+  where: {type: str, choices: [host, public, words], default: host, description: What is verified.}
   url: {type: str, default: "", description: Scheme, host and port that are asked; empty asks none.}
   name: {type: str, default: "", description: Host header and name in the certificate; empty is the domain.}
   ca_file: {type: str, default: "", description: PEM file of the authority of the certificate; empty is the system's.}
@@ -59,7 +60,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "contract": {"type": "dict", "required": True},
-            "where": {"type": "str", "choices": ["host", "public"], "default": "host"},
+            "where": {"type": "str", "choices": ["host", "public", "words"], "default": "host"},
             "url": {"type": "str", "default": ""},
             "name": {"type": "str", "default": ""},
             "ca_file": {"type": "str", "default": ""},

@@ -60,13 +60,15 @@ def failure_of(result: dict[str, Any], host: str) -> Failure | None:
 
 def verify(parameters: dict[str, Any]) -> tuple[dict[str, Any], Failure | None]:
     """Return the result and, where it is bad, the failure. Raises Failure for words that cannot be understood."""
-    host = parameters["contract"].get("host", "") if parameters["where"] == "host" else parameters["url"]
+    host = parameters["url"] if parameters["where"] == "public" else parameters["contract"].get("host", "")
     try:
         wanted = read_wanted(parameters)
     except CheckFailed as error:
         raise Failure(
             "refused", "read the checks of this environment", host, str(error), "mend the inventory"
         ) from None
+    if parameters["where"] == "words":
+        return {"questions": len(wanted.http) + len(wanted.websockets)}, None
     carry_out = verify_host if parameters["where"] == "host" else verify_public
     result = carry_out(wanted, parameters)
     return result, failure_of(result, host)
