@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 import subprocess
@@ -60,8 +61,12 @@ say("begin")
 while True:
     time.sleep(0.05)
 '''
-IDENTITY = {"GIT_AUTHOR_NAME": "Tests", "GIT_AUTHOR_EMAIL": "tests@example.org", "GIT_COMMITTER_NAME": "Tests",
-            "GIT_COMMITTER_EMAIL": "tests@example.org", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}  # fmt: skip
+IDENTITY = {
+    **{f"GIT_{role}_NAME": "Tests" for role in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{role}_EMAIL": "tests@example.org" for role in ("AUTHOR", "COMMITTER")},
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+}
 
 
 class FolderHost:
@@ -83,7 +88,7 @@ class FolderHost:
             "environment": "test", "app": "sample", "domain": "", "host": "here", "repository": str(self.source),
             "root": str(self.folder / "srv"), "runtime": str(self.runtime), "shared_paths": [],
             "env_file": str(self.folder / "env"), "migrate_env_file": "", "deploy_user": "me",
-            "app_user": _user(), "python": python, "requirements": ["requirements.txt"], "pip_arguments": [],
+            "app_user": getpass.getuser(), "python": python, "requirements": ["requirements.txt"], "pip_arguments": [],
             "pip_timeout": 120, "build_commands": [], "collect_command": [], "post_collect_commands": [],
             "build_timeout": 60, "static_root": "static", "static_url": "/static/", "schema": "compatible",
             "services": {
@@ -94,7 +99,8 @@ class FolderHost:
             },
             "service_defaults": {"listen": "none", "ports": {}, "overlap": False, "health": {}, "boot_timeout": 8,
                                  "stop_timeout": 5, "drain": 1},
-            "health_defaults": {"path": "/", "status": 200, "release_key": "release", "host": "localhost", "timeout": 2},
+            "health_defaults": {"path": "/", "status": 200, "release_key": "release", "host": "localhost",
+                                "timeout": 2},
             "process_manager": "supervisor", "supervisor_config": str(self.folder / "supervisord.conf"),
             "supervisor_control": str(Path(python).parent / "supervisorctl"), "switch": "overlap", "return": "detached",
             "front": "none", "keep_releases": 2, "keep_assets_days": 30, "lease_ttl": 60, "allow": [], "settle": 1,
@@ -127,7 +133,7 @@ class FolderHost:
         daemon = Path(sys.executable).parent / "supervisord"
         process = subprocess.Popen([str(daemon), "--nodaemon", "-c", str(self.folder / "supervisord.conf")],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        wait_until(lambda: (self.runtime / "s").exists())
+        wait_until((self.runtime / "s").exists)
         return process
 
     def commit(self, behaviour: str) -> str:
@@ -164,12 +170,6 @@ class FolderHost:
         self.supervisor.wait(timeout=30)
 
 
-def _user() -> str:
-    import getpass
-
-    return getpass.getuser()
-
-
 def wait_until(true: Any, seconds: float = 20) -> None:
     """Wait until `true()`; raises AssertionError when it never is."""
     end = time.monotonic() + seconds
@@ -181,7 +181,7 @@ def wait_until(true: Any, seconds: float = 20) -> None:
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[FolderHost]:
     """A host without any release."""
-    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:  # noqa: S108 - short: a socket's path is
+    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
         made = FolderHost(tmp_path, Path(runtime))
         try:
             yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from namaskah_host import activation, guard, journal, switch
 from namaskah_host.failure import Failure
 from namaskah_host.files import read_json
+from namaskah_host.health import complaint
 from namaskah_host.release import Release, current
 
 from .conftest import FolderHost, wait_until
@@ -29,8 +31,6 @@ def state(host: FolderHost, run: dict[str, Any]) -> str:
 
 def told(host: FolderHost, run: dict[str, Any], instance: str) -> str:
     """Ask the web service itself which release it is."""
-    from namaskah_host.health import complaint
-
     service = Release(host.contract, run["release"]).services[0]
     return complaint(host.contract, service, instance, run["release"])
 
@@ -180,12 +180,10 @@ activation.activate(contract, run, 5)
 
 @pytest.mark.parametrize("point", range(1, 9))
 def test_killed_at_any_point_the_host_ends_with_the_old_release(host: FolderHost, point: int) -> None:
-    """kill -9 of the working module after each durable change: either the watcher or recovery brings it back."""
+    """Kill -9 of the working module after each durable change: either the watcher or recovery brings it back."""
     first = confirmed(host)
     second = host.prepared()
     package = Path(activation.__file__).parents[1]
-    import json
-
     killed = subprocess.run([sys.executable, "-c", KILLED, str(package), json.dumps(host.contract.raw),
                              json.dumps(second), str(point)], check=False, timeout=60, capture_output=True)  # fmt: skip
     ended = killed.returncode
