@@ -5,13 +5,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import click
 
 from namaskah_deploy import __version__, commands, environments, words
 from namaskah_deploy.errors import Refused
-from namaskah_deploy.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from namaskah_deploy.surroundings import Surroundings
 
 _REFUSED = 2
 
@@ -70,12 +72,12 @@ def _root() -> None:
 commands.add_all(_root.add_command)
 
 
-def main(arguments: Sequence[str] | None = None, surroundings: Surroundings | None = None) -> Never:
+def main(arguments: Sequence[str] | None = None, surroundings: "Surroundings | None" = None) -> Never:
     """Run the command line with `arguments` (default: this process's) and exit with its code."""
     raise SystemExit(run(arguments, surroundings))
 
 
-def run(arguments: Sequence[str] | None = None, surroundings: Surroundings | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, surroundings: "Surroundings | None" = None) -> int:
     """Run the command line and return the exit code."""
     words_given = list(arguments) if arguments is not None else sys.argv[1:]
     try:

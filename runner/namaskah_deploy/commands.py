@@ -6,15 +6,16 @@ from typing import Any
 import click
 
 from namaskah_deploy import environments
-from namaskah_deploy.execute import execute
 from namaskah_deploy.options import Options, shared
 from namaskah_deploy.request import Kind, Request
-from namaskah_deploy.surroundings import Surroundings, look
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 def _carry_out(kind: Kind, env: str, options: Options, *, tag: str = "", lease_only: bool = False) -> None:
+    from namaskah_deploy.execute import execute  # noqa: PLC0415 - half a second that a refused word need not pay
+    from namaskah_deploy.surroundings import Surroundings, look  # noqa: PLC0415 - see above
+
     context = click.get_current_context()
     surroundings = context.find_object(Surroundings) or look()
     request = Request(

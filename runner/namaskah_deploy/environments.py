@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from namaskah_deploy import inventory, words
+from namaskah_deploy import words
 from namaskah_deploy.errors import Refused
 
 HOSTS = "hosts.yml"
@@ -62,6 +62,8 @@ def load(folder: Path, name: str) -> Environment:
         )
     if name not in known:
         raise _unknown(folder, name, known)
+    from namaskah_deploy import inventory  # noqa: PLC0415 - the YAML reader, which `-h` need not load
+
     hosts = folder / name / HOSTS
     data = inventory.read(hosts)
     marks = _marks(hosts, data)
@@ -136,6 +138,8 @@ def _unknown(folder: Path, name: str, known: tuple[str, ...]) -> Refused:
 
 def _marks(hosts: Path, data: Mapping[str, object]) -> dict[str, bool]:
     """Read the literal true/false marks of an environment, where its variables for all hosts stand."""
+    from namaskah_deploy import inventory  # noqa: PLC0415 - see load()
+
     top = data.get("all")
     found = dict(top.get("vars") or {}) if isinstance(top, dict) else {}
     variables = hosts.parent / "group_vars"

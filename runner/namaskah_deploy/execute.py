@@ -4,27 +4,29 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
+from rich.console import Console
 
-from namaskah_deploy import asking, environments, plan
+from namaskah_deploy import asking, conduct, environments, outcome, plan, preview, progress, summary, tables
 from namaskah_deploy.environments import Environment
+from namaskah_deploy.live import LiveTable, Waiting
 from namaskah_deploy.options import Options
 from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.progress import Display
-from namaskah_deploy.report import Report
+from namaskah_deploy.report import Report, document
 from namaskah_deploy.request import Kind, Request
 from namaskah_deploy.surroundings import Surroundings, new_run_id
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from namaskah_deploy import conduct
-
 READING = frozenset({Kind.STATUS, Kind.RELEASES, Kind.BACKUPS})
 """Kinds that only ask the hosts: they show what was said, and leave no record."""
-_TABLES = READING | {Kind.PLAN}
+_ANSWERS = {
+    Kind.STATUS: "namaskah_status",
+    Kind.RELEASES: "namaskah_status",
+    Kind.BACKUPS: "namaskah_backups",
+    Kind.PLAN: "namaskah_plan",
+}
 
 
 def execute(request: Request, options: Options, surroundings: Surroundings, *, lease_only: bool = False) -> int:
@@ -36,13 +38,14 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
         click.echo(plan.plain_command(launch_plan))
         return 0
 
-    def preview() -> Iterable[str]:
-        return _preview(request, environment, surroundings) if request.kind is Kind.ROLLBACK else ()
+    def outlook() -> Iterable[str]:
+        return _outlook(request, environment, surroundings) if request.kind is Kind.ROLLBACK else ()
 
-    asking.confirm(request, environment, yes=options.yes, terminal=surroundings.terminal, preview=preview)
+    asking.confirm(request, environment, yes=options.yes, terminal=surroundings.terminal, preview=outlook)
     display = _display(request, options, run_id)
     state = None if request.kind in READING else surroundings.state
-    report, folder = _run(request, launch_plan, run_id, _session(environment, surroundings, display, state))
+    session = _session(environment, surroundings, display, state=state)
+    report, folder = conduct.run(request, launch_plan, run_id, session)
     _show(report, folder, options, lease_only=lease_only)
     return int(report.exit_code)
 
@@ -60,10 +63,8 @@ def _plan(request: Request, environment: Environment, surroundings: Surroundings
 
 
 def _session(
-    environment: Environment, surroundings: Surroundings, display: Display, state: Path | None
-) -> "conduct.Session":
-    from namaskah_deploy import conduct  # noqa: PLC0415 - its libraries cost time that a refusal need not pay
-
+    environment: Environment, surroundings: Surroundings, display: Display, *, state: Path | None
+) -> conduct.Session:
     return conduct.Session(
         environment=environment,
         content=surroundings.content,
@@ -73,54 +74,39 @@ def _session(
     )
 
 
-def _run(
-    request: Request, launch_plan: LaunchPlan, run_id: str, session: "conduct.Session"
-) -> tuple[Report, Path | None]:
-    from namaskah_deploy import conduct  # noqa: PLC0415 - see above
-
-    return conduct.run(request, launch_plan, run_id, session)
-
-
-def _preview(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
+def _outlook(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
     """Ask the hosts where a rollback would lead; a host that gives no answer is no reason not to ask the operator."""
-    from namaskah_deploy import preview, progress  # noqa: PLC0415 - see above
-
     question = Request(kind=Kind.RELEASES, environment=request.environment, limit=request.limit, by=request.by)
     run_id = new_run_id()
-    session = _session(environment, surroundings, progress.Silent(), None)
-    report, _ = _run(question, _plan(question, environment, surroundings, run_id), run_id, session)
+    session = _session(environment, surroundings, progress.Silent(), state=None)
+    report, _ = conduct.run(question, _plan(question, environment, surroundings, run_id), run_id, session)
     return preview.lines(_told(report), request.tag)
 
 
 def _display(request: Request, options: Options, run_id: str) -> Display:
     """Choose how the run is shown: JSON lines on request, a table at a terminal, lines anywhere else."""
-    from namaskah_deploy import progress  # noqa: PLC0415 - see above
-
     if options.events:
         return progress.JsonLines(sys.stdout)
-    if request.kind in _TABLES and not options.verbose:
-        return progress.Silent()
-    stream = _people(options)
-    if stream.isatty() and not options.verbose:
-        from namaskah_deploy.live import LiveTable  # noqa: PLC0415 - see above
-
-        console = _console(stream, options)
-        if not console.is_dumb_terminal:
-            return LiveTable(console, f"{request.kind} {request.environment} - run {run_id}")
-    return progress.Lines(stream, verbose=bool(options.verbose))
+    reading = request.kind in _ANSWERS
+    stream = sys.stderr if reading else _people(options)
+    console = _console(stream, options)
+    if options.verbose or not stream.isatty() or console.is_dumb_terminal:
+        lines = progress.Lines(stream, verbose=bool(options.verbose))
+        return progress.Silent() if reading and not options.verbose else lines
+    if reading:
+        return Waiting(console, f"asking the hosts of {request.environment} ...")
+    return LiveTable(console, f"{request.kind} {request.environment} - run {run_id}")
 
 
 def _show(report: Report, folder: Path | None, options: Options, *, lease_only: bool) -> None:
-    from namaskah_deploy import outcome, summary, tables  # noqa: PLC0415 - see above
-    from namaskah_deploy.report import document  # noqa: PLC0415 - see above
-
     hosts = _told(report)
-    reading = report.request.kind in _TABLES
+    reading = report.request.kind in _ANSWERS
     if options.json:
         whole = document(report)
         if reading:
             data = {host: state.get("lease") for host, state in hosts.items()} if lease_only else hosts
-            whole = {"environment": report.request.environment, "exit_code": report.exit_code, "hosts": data}
+            kept = ("environment", "exit_code", "headline", "advice", "failures", "lines")
+            whole = {**{name: whole[name] for name in kept}, "hosts": data}
         click.echo(json.dumps(whole, indent=2, ensure_ascii=False, default=str))
     elif options.events:
         click.echo(json.dumps({"event": "End", **document(report)}, ensure_ascii=False, default=str))
@@ -136,8 +122,9 @@ def _show(report: Report, folder: Path | None, options: Options, *, lease_only: 
 
 
 def _told(report: Report) -> dict[str, Mapping[str, Any]]:
-    """Return the last thing that each host told."""
-    return {result.host: result.data for result in sorted(report.part.results, key=lambda result: result.host)}
+    """Return what each host told, by the module whose answer the command is about."""
+    told = report.part.by_host(_ANSWERS.get(report.request.kind, ""))
+    return dict(sorted(told.items()))
 
 
 def _people(options: Options) -> TextIO:
@@ -145,7 +132,5 @@ def _people(options: Options) -> TextIO:
     return sys.stderr if options.json or options.events else sys.stdout
 
 
-def _console(stream: TextIO, options: Options) -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - see above
-
+def _console(stream: TextIO, options: Options) -> Console:
     return Console(file=stream, no_color=options.no_color or None, highlight=False, soft_wrap=not stream.isatty())

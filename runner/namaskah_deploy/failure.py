@@ -91,4 +91,4 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return "; ".join(_text(item) for item in value)
-    return str(value)
+    return str(value).strip()

@@ -18,6 +18,29 @@ _MARKS = {"waiting": ("·", "dim"), "skipped": ("-", "dim"), "ok": ("✓", "gree
 _PLAIN_MARKS = {"waiting": ".", "skipped": "-", "ok": "ok", "changed": "ok", "failed": "FAILED", "unreachable": "LOST"}
 
 
+class Waiting:
+    """A turning sign while hosts are asked, gone when they have answered."""
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._console = console
+        self._status = console.status(text)
+        self._status.start()
+
+    def event(self, event: Event, phases: Phases) -> None:
+        """Ignore the event: the answer is shown at the end."""
+
+    def tick(self) -> None:
+        """Do nothing: rich redraws in a thread of its own."""
+
+    def say(self, text: str) -> None:
+        """Write a line above the sign."""
+        self._console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Take the sign away."""
+        self._status.stop()
+
+
 class LiveTable:
     """The phases of a run with their hosts, redrawn four times a second; the last picture stays on the screen."""
 

@@ -161,8 +161,10 @@ def _of_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> Out
 
 
 def _lease_held(part: Part) -> bool:
-    """Only the module that takes the lease refuses in these two phases."""
-    return any(failed.phase in _LEASE_PHASES and failed.failure.kind == "refused" for failed in part.failures)
+    """Only the module that takes the lease refuses in its phases; preflight names the check that it fails by."""
+    refused = any(failed.phase in _LEASE_PHASES and failed.failure.kind == "refused" for failed in part.failures)
+    complaints = [complaint for result in part.results for complaint in result.data.get("complaints") or ()]
+    return refused or any(complaint.get("check") == "lease" for complaint in complaints)
 
 
 def _not_back(states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]) -> list[str]:

@@ -18,8 +18,10 @@ def lines(report: Report, folder: Path | None) -> Iterator[str]:
     yield from failures(report.part)
     if report.recovery is not None:
         yield from _return(report.recovery)
-    for line in report.advice:
-        yield f"{_INDENT}next: {line}"
+    for advice in report.advice:
+        first, *others = advice.splitlines()
+        yield f"{_INDENT}next: {first}"
+        yield from (f"{_INDENT}      {line}" for line in others)
     if folder is not None:
         yield f"{_INDENT}report: {folder / 'report.md'}"
 

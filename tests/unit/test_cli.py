@@ -82,9 +82,9 @@ def test_every_end_of_a_release(  # noqa: PLR0917 - the columns of the table abo
         (("rollback", "production"), "add --yes"),
         (("recover", "production"), "add --yes"),
         (("abort", "production"), "add --yes"),
-        (("prodction", "--yes"), "did you mean 'production'?"),
+        (("prodution", "--yes"), "did you mean 'production'?"),
         (("rollbak", "--tag", "v1"), "did you mean 'rollback'?"),
-        (("deploy", "produktion", "--yes"), "did you mean 'production'?"),
+        (("deploy", "producion", "--yes"), "did you mean 'production'?"),
         (("production", "--yes", "--ref", "{{x}}"), "is not allowed"),
         (("rollback", "production", "--yes", "--tag", "v1;id"), "is not allowed"),
         (("rollback", "--yes"), "ENV is missing"),
@@ -108,7 +108,7 @@ def test_a_command_that_is_refused_starts_nothing(
 
 
 def test_a_refusal_is_a_document_where_one_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(world(tmp_path), "prodction", "--yes", "--json") == Code.REFUSED
+    assert _run(world(tmp_path), "prodution", "--yes", "--json") == Code.REFUSED
     found = json.loads(capsys.readouterr().out)
     assert found["exit_code"] == Code.REFUSED
     assert found["advice"] == ["did you mean 'production'?"]

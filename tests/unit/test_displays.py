@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from namaskah_deploy import outcome, readable, report, summary
-from namaskah_deploy.live import LiveTable
+from namaskah_deploy.live import LiveTable, Waiting
 from namaskah_deploy.outcome import MEANING, Code
 from namaskah_deploy.phases import Phases
 from namaskah_deploy.progress import Display, JsonLines, Lines, Silent
@@ -90,6 +90,14 @@ def test_the_table_ends_with_every_phase(name: str, encoding: str) -> None:
     assert "and that was all" in text
 
 
+def test_a_sign_turns_while_hosts_are_asked() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    _show("ok", Waiting(console, "asking the hosts"))
+    text = str(console.file.getvalue())  # type: ignore[attr-defined]  # it is the StringIO above
+    assert "asking the hosts" in text
+    assert "and that was all" in text
+
+
 def _summary(name: str, code: Code, recovery: str = "") -> str:
     return "\n".join(
         summary.lines(made(part(name), part(recovery) if recovery else None, exit_code=code), Path("/runs/1"))
@@ -158,6 +166,11 @@ def test_the_return_is_part_of_the_summary() -> None:
     recovery = part("failed")
     text = "\n".join(summary.lines(made(part("failed"), recovery, exit_code=outcome.Code.RETURNED), None))
     assert "web2: had nothing to return from; serves old" in text
+
+
+def test_advice_of_several_lines_stays_together() -> None:
+    text = "\n".join(summary.lines(made(part("failed"), exit_code=Code.FAILED, advice=("- this\n- that",)), None))
+    assert "  next: - this\n        - that" in text
 
 
 def test_moments_are_shown_in_utc() -> None:

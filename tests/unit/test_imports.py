@@ -24,9 +24,9 @@ LAYERS = (
 )
 """Each module imports only from the layers above its own."""
 LIBRARIES = {"ansible_runner": {"launch"}, "psutil": {"launch", "termination"}, "click": None, "rich": None}
-FAST = {"cli", "commands", "options", "execute", "asking", "environments", "words", "request", "surroundings", "plan"}
+FAST = {"cli", "commands", "options", "environments", "words", "request"}
 """Modules that `-h` needs: what is slow to import is imported by them only where it is used."""
-SLOW = {"rich", "jinja2", "ansible_runner", "psutil", "conduct", "launch", "live", "tables", "readable"}
+SLOW = {"rich", "jinja2", "yaml", "ansible_runner", "psutil", "execute", "inventory", "surroundings"}
 
 
 def _modules() -> dict[str, ast.Module]:

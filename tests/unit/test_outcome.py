@@ -52,6 +52,11 @@ def _recovery(**states: tuple[str, str]) -> Part:
     return dataclasses.replace(_part("resolve", recovered=told), failures=(), code=0)
 
 
+def _complaint(check: str) -> Part:
+    told = {"complaints": [{"check": check, "host": "web1"}]}
+    return dataclasses.replace(_part("preflight", "refused"), results=(Result("web1", "preflight", "module", told),))
+
+
 BACK = _recovery(web1=("returned", "old"), web2=("nothing", "old"))
 
 
@@ -155,6 +160,8 @@ def test_interrupted(phase: str, recovery: Part | None, code: Code) -> None:
         (Kind.VERIFY, part("failed"), Code.CHECKS_FAILED),
         (Kind.VERIFY, part("unreachable"), Code.UNREACHABLE),
         (Kind.BACKUP, _part("lock", "refused"), Code.LEASE_HELD),
+        (Kind.DEPLOY, _complaint("lease"), Code.LEASE_HELD),
+        (Kind.DEPLOY, _complaint("space"), Code.FAILED),
     ],
 )
 def test_commands_that_switch_nothing(kind: Kind, found: Part, code: Code) -> None:

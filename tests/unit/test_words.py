@@ -72,6 +72,6 @@ def test_a_reason_is_one_line_without_template_marks(text: str) -> None:
         words.reason(text)
 
 
-@pytest.mark.parametrize(("word", "meant"), [("prodction", "production"), ("stagin", "staging"), ("xyz", "")])
+@pytest.mark.parametrize(("word", "meant"), [("prodution", "production"), ("stagin", "staging"), ("xyz", "")])
 def test_the_nearest_known_word_is_offered(word: str, meant: str) -> None:
     assert words.nearest(word, ["production", "staging", "demo"]) == meant
