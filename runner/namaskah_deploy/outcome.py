@@ -32,7 +32,7 @@ MEANING: Mapping[Code, str] = {
     Code.RETURNED: "Failed after the switch had begun, and returned: every host serves the release of before.",
     Code.NOT_RETURNED: "Failed, and NOT returned on every host. Act now: the message names the hosts and the command.",
     Code.CHECKS_FAILED: "The checks of `verify` failed. Nothing was changed.",
-    Code.UNREACHABLE: "A host could not be reached before anything was switched.",
+    Code.UNREACHABLE: "A host, or the repository, could not be reached before anything was switched.",
     Code.LEASE_HELD: "Another run holds the lease of the application. Nothing was changed.",
     Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
     Code.INTERRUPTED: "Interrupted by the operator. What had been switched has returned.",
@@ -103,7 +103,7 @@ def _before_switch(request: Request, part: Part) -> Outcome:
 def _cause(request: Request, part: Part) -> tuple[Code, str]:
     """Return why a run ended badly, the strongest reason first."""
     phases = sorted({failed.phase for failed in part.failures})
-    lost = sorted({failed.host for failed in part.failures if failed.failure.kind == "unreachable"})
+    lost = sorted({failed.failure.where for failed in part.failures if failed.failure.kind == "unreachable"})
     causes = (
         (part.stopped, Code.INTERRUPTED, "interrupted"),
         (_lease_held(part), Code.LEASE_HELD, "another run holds the lease"),

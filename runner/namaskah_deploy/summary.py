@@ -14,7 +14,7 @@ def lines(report: Report, folder: Path | None) -> Iterator[str]:
     word = {Code.DONE: "ok", Code.INTERRUPTED: "INTERRUPTED"}.get(Code(report.exit_code), "FAILED")
     yield f"{word}: {report.headline}"
     for name, value in report.facts.items():
-        yield f"{_INDENT}{name}: {value}"
+        yield f"{_INDENT}{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
     yield from failures(report.part)
     if report.recovery is not None:
         yield from _return(report.recovery)
@@ -32,8 +32,7 @@ def failures(part: Part) -> Iterator[str]:
         first = group[0]
         hosts = ", ".join(dict.fromkeys(failed.host for failed in group))
         yield f"{_INDENT}{first.phase}: {first.failure.what} ({hosts})"
-        for line in first.failure.why.splitlines():
-            yield f"{_INDENT * 2}{line}"
+        yield from (f"{_INDENT * 2}{line}" for line in first.failure.why.splitlines() if line.strip())
         if first.failure.where not in (first.host, ""):
             yield f"{_INDENT * 2}where: {first.failure.where}"
     if not part.failures and not part.good and not part.stopped:
