@@ -49,22 +49,24 @@ def play(
     variables: Mapping[str, Any] | None = None,
     library: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
-    prefix: Sequence[str] = (),
+    groups: Sequence[str] = (),
     timeout: float = 300,
 ) -> Played:
     """Play `tasks` on this machine in a process of `folder`.
 
-    `library` names roles whose modules are at hand without the role; `env` is added to the environment; `prefix` is
-    put before the command, to change the user.
+    `library` names roles whose modules are at hand without the role; `env` is added to the environment; `groups` are
+    those that this machine is in.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    inventory = folder / "hosts.ini"
+    inventory.write_text("\n".join(["here", *(f"[{group}]\nhere" for group in groups)]) + "\n")
     book, answers = folder / "play.yml", folder / "answers.jsonl"
     book.write_text(
         json.dumps([{"hosts": "all", "gather_facts": False, "vars": dict(variables or {}), "tasks": tasks}])
     )
     answers.unlink(missing_ok=True)
     done = subprocess.run(
-        [*prefix, Path(sys.executable).parent / "ansible-playbook", "-i", "here,", "-c", "local", "-v", book],
+        [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, "-c", "local", "-v", book],
         cwd=folder,
         env={**os.environ, **_settings(library, answers), **(env or {})},
         capture_output=True,

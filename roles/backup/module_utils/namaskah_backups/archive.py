@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from ansible.module_utils.namaskah_host.failure import Failure
 
@@ -111,7 +111,13 @@ def check(target: Path, listing: Listing) -> None:
         raise Failure("failed", "The archive differs from what was written", str(target), why, "make the backup again")
 
 
-def _digest(stream: IO[bytes]) -> str:
+class _Readable(Protocol):
+    """What content is read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _digest(stream: _Readable) -> str:
     digest = hashlib.sha256()
     while block := stream.read(_BLOCK):
         digest.update(block)

@@ -1,0 +1,121 @@
+"""Does the role do its part in a release: start, go on, finish beside other tasks, tag, prove later, list?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.roles.backup.conftest import LIVE, Backups
+from tests.roles.backup.postgres import PASSWORDS, Cluster
+from tests.roles.gitting import Remote, make
+from tests.roles.playing import ROOT, Played, play
+
+
+def role(part: str = "main") -> dict[str, Any]:
+    return {"name": part, "ansible.builtin.include_role": {"name": "backup", "tasks_from": part}}
+
+
+class Releases:
+    """Plays parts of the role, as the release's playbook does."""
+
+    def __init__(self, backups: Backups, remote: Remote) -> None:
+        self.backups = backups
+        self.remote = remote
+        settings = backups.arguments()["settings"]
+        self.variables: dict[str, Any] = {
+            "namaskah_app": "shop",
+            "namaskah_environment": "production",
+            "namaskah_repository": str(remote.bare),
+            "namaskah_services": {"web": {"command": ["true"]}},
+            "namaskah_run_id": "20260102T030405Z-beef",
+            "backup_live": {**LIVE, "commit": remote.git("rev-parse", "HEAD")},
+            "backup_root": settings["root"],
+            "backup_service_file": settings["service_file"],
+            "backup_pass_file": settings["pass_file"],
+        }
+
+    def __call__(self, *tasks: dict[str, Any], **changed: Any) -> Played:
+        variables = {**self.variables, **changed}
+        env = {"XDG_CACHE_HOME": str(self.backups.folder / "cache")}
+        folder = self.backups.folder / "release"
+        return play(tasks, folder, variables=variables, env=env, groups=["app", "database"])
+
+    def tags(self) -> list[str]:
+        """The tags of the remote."""
+        return self.remote.git("tag", "--list", place=self.remote.bare).split()
+
+
+@pytest.fixture
+def release(backups: Backups, tmp_path: Path) -> Releases:
+    return Releases(backups, make(tmp_path))
+
+
+def test_backup_runs_beside_other_tasks_and_marks_what_runs(filled: Cluster, release: Releases) -> None:
+    other = {"name": "Prepare", "ansible.builtin.command": {"argv": ["sleep", "1"]}, "changed_when": True}
+    played = release(role("start"), other, role("finish"), role("prove"), role("list"))
+    made = played.result("Await the backup")
+    assert made["proof"] == "proved"
+    tagged = played.result("Tag what runs now")
+    assert release.tags() == [tagged["backup_tag"]]
+    message = release.remote.git("cat-file", "-p", tagged["backup_tag"], place=release.remote.bare)
+    assert f"Manifest-SHA256: {made['manifest_sha256']}" in message
+    assert f"Backup: {made['id']}" in message
+    assert [entry["id"] for entry in played.result("List the backups")["backups"]] == [made["id"]]
+    assert filled.databases() == ["postgres", "shop", "template0", "template1"]
+
+
+def test_failed_backup_ends_the_play_in_the_operators_words(cluster: Cluster, release: Releases) -> None:
+    cluster.sql("CREATE TABLE shut (a int)", "REVOKE pg_read_all_data FROM reader")
+    failure = release(role(), {"name": "Switch", "ansible.builtin.debug": {"msg": "never"}}).failure()
+    assert "public.shut" in failure["why"]
+    assert release.tags() == []
+    assert release.backups.left()[0] == []
+
+
+def test_first_release_has_nothing_to_mark(release: Releases) -> None:
+    assert release(role(), backup_live={}).result("Await the backup")["proof"] == "proved"
+    assert release.tags() == []
+
+
+def test_refused_tag_ends_the_play(release: Releases) -> None:
+    hook = release.remote.bare / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert "does not take the tag" in release(role()).failure()["what"]
+
+
+def test_large_database_is_proved_by_a_part_of_its_own(cluster: Cluster, release: Releases) -> None:
+    cluster.sql("CREATE TABLE bulk AS SELECT g, repeat(md5(g::text), 20) AS t FROM generate_series(1, 120000) g")
+    played = release(role(), role("prove"), backup_proof="after", backup_tag=False)
+    assert played.result("Await the backup")["proof"] == "pending"
+    assert played.result("Prove the backup that is still to be proved")["proof"] == "proved"
+
+
+def test_check_part_looks_and_writes_nothing(release: Releases) -> None:
+    assert release(role("check")).result("Check that a backup can be made")["proof"] == "before"
+    assert not release.backups.root.exists()
+
+
+def test_playbook_makes_a_backup_that_a_plain_run_can_list(release: Releases, tmp_path: Path) -> None:
+    """As an operator starts it: `ansible-playbook playbooks/backup.yml`, with a verbose log and no secret in it."""
+    inventory = tmp_path / "hosts.yml"
+    hosts = {"here": {"ansible_connection": "local"}}
+    variables = {**release.variables, "namaskah_root": str(tmp_path / "shop"), "namaskah_run_id": ""}
+    del variables["backup_live"]
+    groups = {"children": {"app": {"hosts": hosts}, "database": {"hosts": hosts}}, "vars": variables}
+    inventory.write_text(json.dumps({"all": groups}))
+    for name in ("backup", "backups"):
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        command = [program, "-vvvv", "-i", str(inventory), f"playbooks/{name}.yml"]
+        env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [word for word in PASSWORDS.values() if word in done.stdout + done.stderr] == []
+    (made,) = release.backups.left()[0]
+    assert made in done.stdout
