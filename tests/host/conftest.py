@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from namaskah_host import switch
-from namaskah_host.build import Build
-from namaskah_host.contract import INSTANCES, Contract
-from namaskah_host.lease import acquire, release
+from ansible.module_utils.namaskah_host import switch
+from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.contract import INSTANCES, Contract
+from ansible.module_utils.namaskah_host.lease import acquire, release
 
 SERVER = '''
 """A server whose behaviour the file `behaviour` of its release names."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from namaskah_host import activation, guard, journal, switch
-from namaskah_host.failure import Failure
-from namaskah_host.files import read_json
-from namaskah_host.health import complaint
-from namaskah_host.release import Release, current
+from ansible.module_utils.namaskah_host import activation, guard, journal, switch
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import read_json
+from ansible.module_utils.namaskah_host.health import complaint
+from ansible.module_utils.namaskah_host.release import Release, current
 
 from .conftest import FolderHost, wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from namaskah_host.connections import count_tcp, count_unix
+from ansible.module_utils.namaskah_host.connections import count_tcp, count_unix
 
 
 def test_connected_unix_sockets_are_counted_and_the_listener_is_not(tmp_path: Path) -> None:

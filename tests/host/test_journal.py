@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from namaskah_host import journal
+from ansible.module_utils.namaskah_host import journal
 
 
 @pytest.fixture

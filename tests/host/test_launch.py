@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from namaskah_host import launch
+from ansible.module_utils.namaskah_host import launch
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from namaskah_host import journal, lease
-from namaskah_host.contract import Contract
-from namaskah_host.failure import Failure
-from namaskah_host.files import lock, read_json, write_json
+from ansible.module_utils.namaskah_host import journal, lease
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import lock, read_json, write_json
 
 RACERS = 8
 RACES = 6

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from namaskah_host import retention
-from namaskah_host.contract import Contract
-from namaskah_host.files import point, write_json
-from namaskah_host.release import Release, all_of, last_good_before
+from ansible.module_utils.namaskah_host import retention
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.files import point, write_json
+from ansible.module_utils.namaskah_host.release import Release, all_of, last_good_before
 
 KEEP = 2
 
