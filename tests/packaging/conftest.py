@@ -73,7 +73,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     """The wheel in an empty environment, reached through a link in a folder that holds nothing else."""
     tool = Installed(tmp_path_factory.mktemp("installed"))
     venv.create(tool.environment, with_pip=True, symlinks=True)
-    pip = [tool.python, "-m", "pip", "install", "--quiet"]
+    pip: list[str | Path] = [tool.python, "-m", "pip", "install", "--quiet"]
     checked([*pip, "--require-hashes", "--requirement", ROOT / "requirements" / "run.txt"])
     checked([*pip, "--no-deps", wheel])
     tool.link.parent.mkdir()

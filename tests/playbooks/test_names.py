@@ -12,8 +12,12 @@ ROOT = Path(__file__).parents[2]
 FRAMEWORKS = re.compile(
     r"\b(django|alembic|uvicorn|gunicorn|daphne|hypercorn|fastapi|starlette|flask|celery|manage\.py)\b", re.IGNORECASE
 )
-# Where an application may be named: the samples, the presets, what explains them to people, and pinned packages.
-FREE_TO_NAME = ("examples/", "roles/application/presets/", "docs/", "README.md", "CHANGELOG.md", "requirements/")
+# Where an application may be named: the samples and their tests, the presets, what explains them to people, and
+# pinned packages.
+FREE_TO_NAME = (
+    *("examples/", "tests/examples/", "tests/lab/test_", "roles/application/presets/"),
+    *("docs/", "README.md", "CHANGELOG.md", "requirements/"),
+)
 THIS = "tests/playbooks/test_names.py"
 ADDRESS = re.compile(r"\b(?:https?|ftp|git)://([A-Za-z0-9.-]+\.[A-Za-z]{2,})\b")
 KNOWN_HOSTS = re.compile(
@@ -26,7 +30,7 @@ KNOWN_HOSTS = re.compile(
     re.VERBOSE,
 )
 HOME = re.compile(r"(?<![\w.{}-])/(?:home|Users)/([A-Za-z0-9_-]+)")
-HOST_USERS = {"deploy", "ops", "app", "user", "you"}  # of lab hosts and of examples in the documentation
+HOST_USERS = {"deploy", "ops", "app", "ada", "you"}  # of lab hosts and of examples in the documentation
 
 
 def tracked() -> dict[str, str]:
