@@ -1,12 +1,15 @@
 #!/bin/sh
-# Installs what the lab of real hosts needs from Debian; does nothing where all of it is there.
+# Installs what the lab of real hosts and the tests with servers need from Debian; does nothing where all of it is there.
 # Without root it only says what is missing: the lab's tests are then left out, and the summary says so.
 set -eu
 missing=
 for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 zstd:zstd nft:nftables ssh:openssh-client \
-    git:git; do
+    git:git rsync:rsync openssl:openssl npm:npm; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# The samples' and the backup's tests start servers of their own from these binaries.
+find /usr/lib/postgresql /usr/local/bin /usr/bin -maxdepth 3 -name postgres 2>/dev/null | grep -q . ||
+    missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "The lab of real hosts needs root and these Debian packages, which are not here:$missing" >&2
