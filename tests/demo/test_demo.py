@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from demo.leftovers import RECORD
 
 ROOT = Path(__file__).parents[2]
 LENGTH = 150
@@ -85,7 +88,7 @@ def test_every_run_has_a_report(shown: str, clone: Path) -> None:
 def test_nothing_runs_on(shown: str, clone: Path) -> None:
     assert "What happened" in shown
     assert left_running(clone) == []
-    assert list(Path("/tmp").glob("nd-*")) == []
+    assert not Path(json.loads((clone / ".demo" / RECORD).read_text())["runtime"]).exists()
 
 
 @pytest.mark.usefixtures("shown")
