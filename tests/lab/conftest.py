@@ -8,10 +8,11 @@ import pytest
 
 from tests.lab.application import Application
 from tests.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
+from tests.lab.guarded import guarded
 from tests.lab.lab import Lab
 from tests.lab.production_set import add_production_set
 
-__all__ = ["dashboard", "fresh_lab", "lab", "lab_machine", "make_lab"]
+__all__ = ["dashboard", "fresh_lab", "guarded", "lab", "lab_machine", "make_lab"]
 
 # How services behave in a test: connections are drained for five seconds.
 QUICK = {

@@ -1,0 +1,172 @@
+"""What does an operator see who asks for what cannot be? A clear error, its exit code, and nothing changed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab import broken_world as world
+from tests.lab.broken_world import HOLDER, OLD_CLIENTS, SUDO_LINE, World
+from tests.lab.guarded import Guarded
+from tests.lab.unchanged import refs, unchanged
+
+pytestmark = pytest.mark.lab
+
+FAILED, REFUSED, UNREACHABLE, LEASE_HELD = 1, 2, 6, 7
+NEXT = "v1.1.0"  # what could be released if the world allowed it
+TOUCH = "touch CANARY"  # what must never be run
+# Names that mean something to a shell, to git's or our own options, to Ansible's templates, or to a path.
+NAMES = (
+    f";{TOUCH}", f"$({TOUCH})", f"`{TOUCH}`", f"a|{TOUCH}", f"a\n{TOUCH}", f"--upload-pack={TOUCH}", "-x",
+    f"{{{{lookup('pipe','{TOUCH}')}}}}", "{% raw %}", "{# x #}", "../../etc", "@{0}", "a'b", 'a"b', "a\\b", "*",
+)  # fmt: skip
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return all that a command said in one line; it is never a traceback."""
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text, text
+    return " ".join(text.split())
+
+
+def contains(text: str, *parts: str) -> None:
+    """Fail with the whole text unless it contains every part."""
+    missing = [part for part in parts if part not in text]
+    assert not missing, f"{missing} in: {text}"
+
+
+# --- Words: refused before anything starts --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("lap", ("'lap'", "environments: lab", "did you mean 'lab'?")),
+        ("deploy lap --yes", ("there is no environment 'lap'", "did you mean 'lab'?")),
+        ("rollback production --yes", ("there is no environment 'production'", "hosts.yml")),
+        ("deploi lab", ("'deploi'", "did you mean 'deploy'?")),
+        (f"deploy lab --ref {NEXT}", ("nobody can be asked", "--yes")),
+        ("deploy lab --limit ap1 --yes", ("'ap1'", "did you mean 'app1'?", "hosts.yml")),
+    ],
+)
+def test_a_word_that_means_nothing(guarded: Guarded, words: str, expected: tuple[str, ...]) -> None:
+    """It is refused, with the word that was perhaps meant."""
+    done = guarded.cli(*words.split())
+    assert done.returncode == REFUSED, said(done)
+    contains(said(done), *expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_ref_with_marks_of_another_language(guarded: Guarded, name: str, tmp_path: Path) -> None:
+    """No shell, no option and no template ever reads it."""
+    canary = tmp_path / "canary"
+    name = name.replace("CANARY", str(canary))
+    done = guarded.cli("deploy", "lab", f"--ref={name}", "--yes")
+    assert done.returncode == REFUSED, said(done)
+    contains(said(done), "the ref ", " ".join(repr(name).split()), "is not allowed", "letters, digits", "40 digits")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[1], NAMES[5], NAMES[7]])
+def test_a_tag_or_an_environment_of_that_kind(guarded: Guarded, name: str, tmp_path: Path) -> None:
+    """The same holds for the tag of a rollback and for the environment's name."""
+    canary = tmp_path / "canary"
+    name = name.replace("CANARY", str(canary))
+    for words, expected in (
+        (("rollback", "lab", f"--tag={name}", "--yes"), "the tag "),
+        (("deploy", "--yes", "--", name), "the environment name "),
+    ):
+        done = guarded.cli(*words)
+        assert done.returncode == REFUSED, said(done)
+        contains(said(done), expected, repr(name), "is not allowed")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[5], "{{ 'a;' ~ 'b' }}"])
+def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_path: Path) -> None:
+    """The role refuses it as well, whatever started the playbook."""
+    canary = tmp_path / "canary"
+    ref = json.dumps({"namaskah_ref": name.replace("CANARY", str(canary))})
+    with unchanged(guarded):
+        done = guarded.playbook("deploy", "--extra-vars", ref)
+    assert done.returncode not in (0, None), said(done)
+    contains(said(done), "The name of what to release is not allowed", "rename the branch or tag")
+    assert not canary.exists()
+
+
+# --- The world: found by preflight ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "expected"),
+    [
+        (world.missing_variable, FAILED, ("'namaskah_repository' is undefined", "app1", "nothing was switched")),
+        (world.misspelt_variable, FAILED, ("namaskah_keep_release", "did you mean namaskah_keep_releases?")),
+        (world.unreachable_host, UNREACHABLE, ("app1", "cannot be reached", "ssh app1")),
+        (world.wrong_host_key, UNREACHABLE, ("app1", "ost key verification failed", "known_hosts")),
+        (world.missing_sudo_line, FAILED, (f"no sudo line allows `{SUDO_LINE}`", "provision the host")),
+        (world.full_root, FAILED, ("/srv/dashboard", "MiB", "free space")),
+        (world.full_backup_root, FAILED, ("There is no room", "/var/backups/dashboard")),
+        (world.silent_database, UNREACHABLE, ("The database does not answer", "refused")),
+        (world.old_clients, FAILED, ("pg_dump is older than the server", "13.4", OLD_CLIENTS, "postgresql-client-15")),
+        (world.held_lease, LEASE_HELD, (HOLDER["namaskah_by"], HOLDER["namaskah_run_id"], HOLDER["namaskah_reason"])),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_world_that_does_not_allow_it(guarded: Guarded, wrong: World, code: int, expected: tuple[str, ...]) -> None:
+    """The operator reads what is wrong, where and what to do; nothing was begun."""
+    with unchanged(guarded), wrong(guarded), unchanged(guarded):
+        done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
+    contains(said(done), *expected)
+    assert done.returncode == code, said(done)
+
+
+def test_a_ref_that_is_not_on_the_remote(guarded: Guarded) -> None:
+    """It is named, with the nearest one there."""
+    with unchanged(guarded):
+        done = guarded.cli("deploy", "lab", "--ref", "v1.1.7", "--yes")
+    contains(said(done), "v1.1.7", "v1.1.0", f"{guarded.sample}.git")
+    assert done.returncode == FAILED, said(done)
+
+
+# --- What only shows while the release is being prepared ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        ("broken-requirement", ("install the requirements", "prometheus_client==999.0.0", "nothing was switched")),
+        ("without-manage", ("manage.py", "nothing was switched")),
+    ],
+)
+def test_a_commit_that_cannot_be_built(guarded: Guarded, ref: str, expected: tuple[str, ...]) -> None:
+    """The live release is left alone, and no record makes a half-made one a target; the backup of the run may stay."""
+    if ref not in str(refs(guarded)):
+        world.tag_without(guarded, ref, "manage.py")
+    records = ["find", f"{guarded.root}/releases", "-name", ".release.json"]
+    before = guarded.lab.hosts["app1"].run(records).stdout
+    with unchanged(guarded, but=("backups", "remote"), prepared=True):
+        done = guarded.cli("deploy", "lab", "--ref", ref, "--yes")
+    assert guarded.lab.hosts["app1"].run(records).stdout == before
+    contains(said(done), *expected)
+    assert done.returncode == FAILED, said(done)
+
+
+def test_a_remote_that_refuses_the_tag(guarded: Guarded) -> None:
+    """The remote's own words are shown, and the remote has no tag more."""
+    before = refs(guarded)
+    with unchanged(guarded, but=("backups",), prepared=True), world.refused_tags(guarded):
+        done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
+    contains(said(done), "only release managers make tags here", "nothing was switched")
+    assert done.returncode == FAILED, said(done)
+    assert refs(guarded) == before
+
+
+def test_after_all_of_it_a_release_goes_well(guarded: Guarded) -> None:
+    """No refusal left anything behind that stands in the way."""
+    done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
+    assert done.returncode == 0, said(done)
+    assert set(guarded.live_tags().values()) == {NEXT}

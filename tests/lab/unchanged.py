@@ -1,0 +1,85 @@
+"""Did a refused command change anything? Compares hosts, database and remote before and after."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.lab.application import Application
+from tests.lab.host import Host
+
+Picture = dict[str, list[str]]
+
+# Left out: the lease and its lines of the journal, which a refused run may take and give back, and times of folders,
+# which a file that came and went changes.
+HOST = r"""
+cd "$1" || exit 1
+show() { find "$@" -type d -printf '%p d %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@ %i %l\n' | sort; }
+show . -path './lease.*' -prune -o -path ./journal.jsonl -prune -o
+sha256sum releases/*/.release.json host/contract.json
+grep -v '"act": "lease ' journal.jsonl
+show "$2"
+readlink "$1/current" "$1"/instances/*
+sed -n 's/.*\("run": "[^"]*"\).*/\1/p' lease.json
+for unit in "$3-web@blue" "$3-web@green" "$3-worker@blue" "$3-worker@green" "$3-return"; do
+  systemctl show --property=Id,ActiveState,MainPID,NRestarts "$unit.service"
+done
+"""
+# \restrict carries a number that is new in each dump.
+SCHEMA = """
+su postgres -c "pg_dump --schema-only $1" 2>&1 | grep -v -e '^.restrict' -e '^.unrestrict'
+su postgres -c "psql --no-psqlrc --tuples-only --command='SELECT datname FROM pg_database ORDER BY 1'" 2>&1 || true
+"""
+BACKUPS = "find \"$1\" -mindepth 1 -maxdepth 1 -type d -printf '%f\\n' | sort"
+
+
+def picture(application: Application) -> Picture:
+    """Return all that a release may change, by place."""
+    found: Picture = {"remote": refs(application)}
+    for host in application.lab.group("app"):
+        words = [application.root, f"/run/{application.sample}", application.sample]
+        found[host.name] = _lines(host, HOST, *words)
+    for host in application.lab.group("database"):
+        found[f"schema on {host.name}"] = _lines(host, SCHEMA, application.sample)
+        found[f"backups on {host.name}"] = _lines(host, BACKUPS, f"/var/backups/{application.sample}")
+    return found
+
+
+def refs(application: Application) -> list[str]:
+    """Return every branch and tag of the remote with its object."""
+    git = ["git", f"--git-dir={application.lab.origin.path(application.sample)}", "for-each-ref"]
+    done = subprocess.run(git, check=True, capture_output=True, text=True, timeout=30)
+    return done.stdout.splitlines()
+
+
+def _lines(host: Host, script: str, *words: str) -> list[str]:
+    found = host.run(["sh", "-c", script, "sh", *words]).stdout.splitlines()
+    assert found, f"{host.name} shows nothing"
+    return found
+
+
+# What preparing adds beside the live release; a folder without a record is never a target.
+ADDED = re.compile(r"\./(releases|venvs|repo\.git|shared/assets)/|[0-9a-f]{64}  releases/")
+TOOL = re.compile(r"\./host/|[0-9a-f]{64}  host/")  # the tool's own program and contract, written anew by each run
+
+
+@contextmanager
+def unchanged(application: Application, *, but: tuple[str, ...] = (), prepared: bool = False) -> Iterator[None]:
+    """Fail unless the block leaves every place as it was, `but` those whose name begins so.
+
+    With `prepared`, a release may have been added beside the others.
+    """
+    before = picture(application)
+    yield
+    after = picture(application)
+    changed = {}
+    for place in (place for place in before if not place.startswith(but or ("-",))):
+        lost, new = set(before[place]) - set(after[place]), set(after[place]) - set(before[place])
+        if prepared:
+            lost = {line for line in lost if not TOOL.match(line)}
+            new = {line for line in new if not TOOL.match(line) and not ADDED.match(line)}
+        if lost or new:
+            changed[place] = {"lost": sorted(lost), "new": sorted(new)}
+    assert not changed, changed
