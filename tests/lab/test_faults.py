@@ -26,7 +26,7 @@ def quick(dashboard: Application) -> Iterator[Application]:
     dashboard.write(namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_lease_ttl=900)
 
 
-def load_on(application: Application, host: Host) -> Load:
+def load_on(host: Host) -> Load:
     """Return a light load on one host's own front."""
     target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
     settings = Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(15), websockets=3)
@@ -73,7 +73,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application) -> None:
     """Kill -9 when the first host has switched: every host is back by itself, and no request was lost."""
     before = quick.live_tags()
     first, second = quick.lab.group("app")
-    with load_on(quick, first) as one, load_on(quick, second) as two:
+    with load_on(first) as one, load_on(second) as two:
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
         quick.await_act(first, "switched", running)
         kill_all(running)

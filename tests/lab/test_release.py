@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.lab.application import API_TOKEN, Application
+from tests.lab.application import API_TOKEN, PROJECT, Application
 from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 
-PAIRS = 10
+PAIRS = 3
+SOAK_PAIRS = int(os.environ.get("SOAK_PAIRS", "12"))
 RATE = 25  # requests a second on each host: two cores also carry the hosts and the controller
 
 
@@ -27,23 +30,52 @@ def under_load(application: Application, work: Callable[[Load, Load], None]) -> 
     return [load.report for load in loads if load.report is not None]
 
 
-def test_pairs_of_release_and_rollback_fail_no_request(dashboard: Application) -> None:
-    """Ten pairs: HTTP, client keep-alive, POST, slow requests, old assets and WebSockets see nothing of them."""
+def pairs(application: Application, count: int) -> list[Report]:
+    """Release and roll back so many times under load; assert that it went as it should, and return what clients saw."""
 
-    def pairs(first: Load, second: Load) -> None:
-        for number in range(PAIRS):
+    def work(first: Load, second: Load) -> None:
+        for number in range(count):
             for load in (first, second):
                 load.mark(f"pair {number}")
-            done = dashboard.deploy("v1.1.0")
+            done = application.deploy("v1.1.0")
             assert done.returncode == 0, done.stdout[-6000:]
-            assert set(dashboard.live_tags().values()) == {"v1.1.0"}
-            done = dashboard.rollback("v1.0.0")
+            assert set(application.live_tags().values()) == {"v1.1.0"}
+            done = application.rollback("v1.0.0")
             assert done.returncode == 0, done.stdout[-6000:]
-            assert set(dashboard.live_tags().values()) == {"v1.0.0"}
+            assert set(application.live_tags().values()) == {"v1.0.0"}
 
-    for report in under_load(dashboard, pairs):
+    reports = under_load(application, work)
+    for report in reports:
         assert report.failed == 0, str(report)
-        assert len(report.release_sequence) == 2 * PAIRS + 1, str(report)
+        assert len(report.release_sequence) == 2 * count + 1, str(report)
+    return reports
+
+
+def test_pairs_of_release_and_rollback_fail_no_request(dashboard: Application) -> None:
+    """HTTP, client keep-alive, POST, slow requests, old assets and WebSockets see nothing of releases."""
+    pairs(dashboard, PAIRS)
+
+
+@pytest.mark.soak
+def test_many_pairs_and_a_row_in_the_table(dashboard: Application) -> None:
+    """The same, many times; what was measured becomes a dated row in docs/soak.md."""
+    begin = time.monotonic()
+    reports = pairs(dashboard, SOAK_PAIRS)
+    minutes = (time.monotonic() - begin) / 60
+    row = [
+        time.strftime("%Y-%m-%d", time.gmtime()),
+        f"{SOAK_PAIRS} pairs, {len(reports)} hosts",
+        sum(report.sent for report in reports),
+        sum(report.failed for report in reports),
+        f"{max(report.longest_gap_ms for report in reports):.0f}",
+        sum(report.websockets.closed for report in reports),
+        f"{min(report.websockets.share_back for report in reports):.1%}",
+        sum(report.ledger.acknowledged for report in reports),
+        sum(report.ledger.duplicates + report.ledger.missing for report in reports),
+        f"{minutes:.0f}",
+    ]
+    with (PROJECT / "docs" / "soak.md").open("a") as table:
+        table.write(f"| {' | '.join(str(cell) for cell in row)} |\n")
 
 
 def test_a_plain_restart_fails_requests(dashboard: Application) -> None:
