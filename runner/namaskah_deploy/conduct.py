@@ -2,17 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from namaskah_deploy import launch, outcome, plan, readable, report
 from namaskah_deploy.content import Content
 from namaskah_deploy.environments import Environment
+from namaskah_deploy.errors import Refused
 from namaskah_deploy.events import Event
 from namaskah_deploy.interrupts import Interrupts, Stop
 from namaskah_deploy.plan import LaunchPlan
-from namaskah_deploy.progress import Display
+from namaskah_deploy.progress import Display, Unfailing
 from namaskah_deploy.record import Record
 from namaskah_deploy.redact import Redactor, known_secrets
 from namaskah_deploy.report import Fold, Part, Report
@@ -41,57 +42,86 @@ class Session:
 
 
 def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session) -> tuple[Report, Path | None]:
-    """Carry out `launch_plan` and return the report with the folder of its record."""
+    """Carry out `launch_plan` and return the report with the folder of its record.
+
+    Raises Refused when no record can be begun; nothing was started then.
+    """
     started = datetime.now(UTC)
-    record = Record(session.state, run_id) if session.state else None
-    part = _play(launch_plan, session, record, _SAID, stop_when_safe=True)
-    recovery: Part | None = None
+    session = replace(session, display=Unfailing(session.display))
+    record = _begin_record(session.state, run_id) if session.state else None
     hosts = plan.application_hosts(launch_plan, session.environment)
-    if outcome.needs_recovery(request, part, hosts):
-        session.display.say("Bringing every host to a final state ...")
-        why, bad = outcome.blame(part)
-        back = plan.recovery(launch_plan, session.environment, session.content, why=why, bad=bad)
-        recovery = _play(back, session, record, _SAID_IN_RECOVERY, stop_when_safe=False)
-    judged = outcome.judge(request, part, recovery, hosts)
-    session.display.close()
-    result = Report(
-        run=run_id,
-        request=request,
-        words=_redactor(session)(dataclasses.asdict(request)),
-        started=started,
-        ended=datetime.now(UTC),
-        part=part,
-        recovery=recovery,
-        exit_code=judged.code,
-        headline=judged.headline,
-        advice=judged.advice,
-        facts=report.facts(part),
-    )
-    if record is not None:
-        document = report.document(result)
-        record.close(document, readable.markdown(document, outcome.MEANING[judged.code]))
-    return result, record.folder if record else None
+    recovery: Part | None = None
+    with Interrupts() as interrupts:
+        part = _play(launch_plan, session, record, interrupts, said=_SAID)
+        if outcome.needs_recovery(request, part, hosts):
+            session.display.say("Bringing every host to a final state ...")
+            why, bad = outcome.blame(part)
+            back = plan.recovery(launch_plan, session.environment, session.content, why=why, bad=bad)
+            recovery = _play(back, session, record, interrupts, said=_SAID_IN_RECOVERY)
+        judged = outcome.judge(request, part, recovery, hosts)
+        session.display.close()
+        result = Report(
+            run=run_id,
+            request=request,
+            words=_redactor(session)(dataclasses.asdict(request)),
+            started=started,
+            ended=datetime.now(UTC),
+            part=part,
+            recovery=recovery,
+            exit_code=judged.code,
+            headline=judged.headline,
+            advice=judged.advice,
+            facts=report.facts(part),
+        )
+        return (_end_record(record, result), record.folder) if record else (result, None)
+
+
+def _begin_record(state: Path, run_id: str) -> Record:
+    try:
+        return Record(state, run_id)
+    except OSError as error:
+        raise Refused(
+            "the record of the run cannot be begun",
+            f"{error.filename or state}: {error.strerror}",
+            next_step="make room or rights there, or name another folder by XDG_STATE_HOME",
+        ) from error
+
+
+def _end_record(record: Record, result: Report) -> Report:
+    """Write the report; what happened to the hosts is told even where this fails."""
+    document = report.document(result)
+    try:
+        record.close(document, readable.markdown(document, outcome.MEANING[outcome.Code(result.exit_code)]))
+    except OSError as error:
+        problem = f"the record in {record.folder} is not complete: {error.strerror}"
+        return replace(result, part=replace(result.part, problems=(*result.part.problems, problem)))
+    return result
 
 
 def _play(
-    launch_plan: LaunchPlan, session: Session, record: Record | None, said: Mapping[Stop, str], *, stop_when_safe: bool
+    launch_plan: LaunchPlan,
+    session: Session,
+    record: Record | None,
+    interrupts: Interrupts,
+    *,
+    said: Mapping[Stop, str],
 ) -> Part:
     fold = Fold(launch_plan.expected)
 
     def listen(event: Event) -> None:
         fold.add(event)
+        session.display.event(event, fold.phases)
         if record is not None:
             record.add(event)
-        session.display.event(event, fold.phases)
 
-    with Interrupts(lambda wish: session.display.say(said[wish])) as interrupts:
-        end = launch.run(
-            launch_plan,
-            listen,
-            redact=_redactor(session),
-            wish=_wish(interrupts, stop_when_safe=stop_when_safe),
-            tick=session.display.tick,
-        )
+    interrupts.begin(lambda wish: session.display.say(said[wish]))
+    end = launch.run(
+        launch_plan,
+        listen,
+        redact=_redactor(session),
+        wish=_wish(interrupts, stop_when_safe=said is _SAID),
+        tick=session.display.tick,
+    )
     return fold.part(code=end.code, stopped=end.stopped, problems=end.problems)
 
 
@@ -101,4 +131,9 @@ def _redactor(session: Session) -> Redactor:
 
 def _wish(interrupts: Interrupts, *, stop_when_safe: bool) -> Callable[[], Stop]:
     """A recovery is not stopped by the first Ctrl-C: it is the safe state that the operator asked for."""
-    return lambda: interrupts.stop if stop_when_safe or interrupts.stop is Stop.NOW else Stop.NO
+
+    def wish() -> Stop:
+        stop = interrupts.wish()
+        return stop if stop_when_safe or stop is Stop.NOW else Stop.NO
+
+    return wish

@@ -1,6 +1,7 @@
 """What does one command do, from the checked request to the exit code? Plans, asks, runs, shows."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -46,7 +47,11 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
     state = None if request.kind in READING else surroundings.state
     session = _session(environment, surroundings, display, state=state)
     report, folder = conduct.run(request, launch_plan, run_id, session)
-    _show(report, folder, options, lease_only=lease_only)
+    try:
+        _show(report, folder, options, lease_only=lease_only)
+        sys.stdout.flush()
+    except OSError:  # nobody reads any more; the exit code still tells, and Python must not fail at its last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(report.exit_code)
 
 

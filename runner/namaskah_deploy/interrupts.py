@@ -22,15 +22,28 @@ class Stop(enum.IntEnum):
 
 
 class Interrupts:
-    """Turns signals into a wish to stop; `said` is called with each new wish.
+    """Turns signals into a wish to stop, from entering on until leaving.
 
-    Use it as a context manager in the main thread. Handlers only count: everything else is done by whoever asks.
+    Use it as a context manager in the main thread. Handlers only count, for they may interrupt a write; the operator is
+    answered by the next call of `wish`.
     """
 
-    def __init__(self, said: Callable[[Stop], None]) -> None:
-        self._said = said
+    def __init__(self) -> None:
         self._before: dict[int, object] = {}
-        self.stop = Stop.NO
+        self.begin(lambda _: None)
+
+    def begin(self, said: Callable[[Stop], None]) -> None:
+        """Begin to count anew, for a further run; `said` is called with each new wish."""
+        self._said = said
+        self._stop = self._answered = Stop.NO
+
+    def wish(self) -> Stop:
+        """Return how soon to stop, after having answered the operator."""
+        stop = self._stop
+        if stop is not self._answered:
+            self._answered = stop
+            self._said(stop)
+        return stop
 
     def __enter__(self) -> Self:
         """Take the signals over."""
@@ -46,7 +59,4 @@ class Interrupts:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself returned
 
     def _count(self, number: int, _frame: FrameType | None) -> None:
-        wish = Stop.WHEN_SAFE if number == signal.SIGINT and self.stop is Stop.NO else Stop.NOW
-        if wish is not self.stop:
-            self.stop = wish
-            self._said(wish)
+        self._stop = Stop.WHEN_SAFE if number == signal.SIGINT and self._stop is Stop.NO else Stop.NOW

@@ -1,6 +1,6 @@
 """How far is it, for somebody who reads lines? Plain text with times in a pipe, JSON lines for programs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Protocol, TextIO
 
@@ -23,6 +23,38 @@ class Display(Protocol):
 
     def close(self) -> None:
         """End; the last picture stays."""
+
+
+class Unfailing:
+    """Shows a run by another display, and goes on without it when that fails: a closed pipe or terminal.
+
+    Whatever happens to the screen, the hosts have still to be brought back.
+    """
+
+    def __init__(self, display: Display) -> None:
+        self._display: Display = display
+
+    def event(self, event: Event, phases: Phases) -> None:
+        """Show the event where that is possible."""
+        self._try(lambda: self._display.event(event, phases))
+
+    def tick(self) -> None:
+        """Let time pass where that is possible."""
+        self._try(self._display.tick)
+
+    def say(self, text: str) -> None:
+        """Say the text where that is possible."""
+        self._try(lambda: self._display.say(text))
+
+    def close(self) -> None:
+        """Close the display where that is possible."""
+        self._try(self._display.close)
+
+    def _try(self, show: Callable[[], None]) -> None:
+        try:
+            show()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self._display = Silent()
 
 
 class Silent:

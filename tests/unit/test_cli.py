@@ -265,6 +265,41 @@ def test_the_first_interrupt_lets_the_step_end(tmp_path: Path) -> None:
     assert made.serving() == OLD
 
 
+def test_a_closed_pipe_keeps_no_host_from_coming_back(tmp_path: Path) -> None:
+    made = world(tmp_path, small_breaks="confirmation")
+    process = _start(made, "production", "--yes", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=SECONDS) == Code.RETURNED
+    assert made.serving() == OLD
+    assert made.record()["exit_code"] == Code.RETURNED
+
+
+def test_a_closed_terminal_stops_the_run_and_brings_the_hosts_back(tmp_path: Path) -> None:
+    made = world(tmp_path, small_slow="verification", small_seconds=47.5)
+    ours, theirs = pty.openpty()
+    process = _start(made, "production", "--yes", stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    deadline = time.monotonic() + SECONDS
+    while made.serving() == OLD and time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.05)[0]:
+            os.read(ours, 65536)
+    assert made.serving() != OLD
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=SECONDS) == Code.INTERRUPTED
+    assert made.serving() == OLD
+
+
+def test_without_room_for_the_record_nothing_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = world(tmp_path)
+    made.state.write_text("a file where a folder should be")
+    assert _run(made, "production", "--yes") == Code.REFUSED
+    assert "XDG_STATE_HOME" in capsys.readouterr().err
+    assert made.serving() == OLD
+
+
 def _at_terminal(made: World, *words: str, answer: str = "") -> tuple[int, str]:
     """Run the command at a pseudo-terminal and answer its question."""
     ours, theirs = pty.openpty()
