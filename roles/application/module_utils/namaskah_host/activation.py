@@ -11,10 +11,11 @@ from .contract import Contract, other
 from .failure import Failure
 from .instances import Instance
 from .release import Release, current
+from .settling import endure
 
 
 def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Start the run's release beside the old one, gate it, arm the return, and rename `current`.
+    """Start the run's release beside the old one, gate it, see it settle, arm the return, and rename `current`.
 
     `seconds` is the time within which the run must confirm. A failure before the rename leaves the old release
     serving as if nothing had happened; one after it has returned already when it is reported.
@@ -39,6 +40,7 @@ def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[st
         try:
             watcher.start(contract, switch)
             switch = switches.go(contract, switch)
+            endure(new, new.services(overlap=False))
         except Failure as failure:
             switches.give_back(contract, switch, str(failure), bad=failure.kind == "unhealthy")
             raise
@@ -54,13 +56,16 @@ def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[st
 
 def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:
     try:
-        return {name: round(took, 3) for name, took in new.start(new.services(overlap=True)).items()}
+        services = new.services(overlap=True)
+        booted = {name: round(took, 3) for name, took in new.start(services).items()}
+        endure(new, services)
     except Failure as failure:
         new.stop(new.services())
         if failure.kind == "unhealthy":
             new.release.mark("bad", why=failure.why)
         switches.note(contract, "", "", "refused by its gate", release=new.release.id, why=failure.why)
         raise
+    return booted
 
 
 def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
