@@ -50,6 +50,7 @@ demo: $(VENV)/.demo .cache/wheels/.complete ## Release an application to two mak
 
 lab: setup ## Bring up two application hosts and a database host (root)
 	@$(BIN)/python -m tests.lab up $(ARGS)
+	@$(BIN)/python -m tests.lab environment
 
 lab-down: $(VENV)/.dev ## Remove them
 	@$(BIN)/python -m tests.lab down $(ARGS)

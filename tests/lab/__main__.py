@@ -46,9 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="how a lab is and how to reach it")
     status.set_defaults(action=_status)
     commands.add_parser("check", help="boot one host: can this machine carry a lab?").set_defaults(action=_check)
+    environment = commands.add_parser("environment", help="write an environment that releases a sample to a lab")
+    environment.add_argument("--sample", default="dashboard", choices=("dashboard", "ledger"), help="what is released")
+    environment.set_defaults(action=_environment)
     watch = commands.add_parser("watch", help="(internal) remove a lab when its owner ends")
     watch.set_defaults(action=_watch)
-    for command in (up, down, status, watch):
+    for command in (up, down, status, environment, watch):
         command.add_argument("--name", default=_DEFAULT_NAME, help="name of the lab (default: %(default)s)")
     return parser
 
@@ -92,6 +95,19 @@ def _describe(lab: Lab) -> None:
     _say(f"git         git://{lab.network.controller}/NAME.git is {lab.origin.folder}/NAME.git here")
     _say(f"wheels      {lab.wheels.url} is {lab.wheels.folder} here")
     _say(f"remove it   python -m tests.lab down --name {lab.name}")
+
+
+def _environment(options: argparse.Namespace) -> None:
+    # Here, for a lab can be had without the packages that Ansible brings.
+    from tests.lab.application import Application  # noqa: PLC0415
+
+    application = Application(Lab.open(options.name), options.sample)
+    application.prepare()
+    where = f"--inventory {application.folder}"
+    _say(f"environment {application.inventory}")
+    _say(f"make ready  ansible-playbook -i {application.inventory} playbooks/provision.yml -e ansible_user=ops")
+    _say(f"release     namaskah-deploy lab --ref v1.0.0 {where}")
+    _say(f"roll back   namaskah-deploy rollback lab {where}")
 
 
 def _check(_: argparse.Namespace) -> None:
