@@ -78,7 +78,7 @@ def test_secrets_are_told_to_nobody(host: SmallHost, front: TcpServer, tmp_path:
         {"name": "cookie", "path": "/ws/wrong-reply", "message": SECRET, "expect": "x", "headers": {"Cookie": SECRET}},
     ]
     played = verify(host, front, tmp_path, verbosity="4", verification_websockets=sockets)
-    assert "invocation" in played.output, "so much is told at this verbosity"
+    assert "EXEC" in played.output, "so much is told at this verbosity"
     failure = played.failure()
     assert failure["what"] == "verify: websocket login (front)"
     assert "in which 'type' is not as expected" in failure["why"]

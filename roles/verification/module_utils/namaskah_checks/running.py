@@ -36,10 +36,13 @@ class Running:
     restarts: int
     processes: list[dict[str, Any]]
 
+    def watched(self) -> list[dict[str, Any]]:
+        """Return the processes that have to last: children of a service that does not listen may be jobs."""
+        return [process for process in self.processes if self.service.listen != "none" or process["pid"] == self.main]
+
     def youngest(self) -> dict[str, Any]:
-        """Return the youngest process; children of a service that does not listen are left out, they may be jobs."""
-        chosen = [process for process in self.processes if self.service.listen != "none" or process["pid"] == self.main]
-        return max(chosen, key=lambda process: float(process["started"]))
+        """Return the youngest of the processes that have to last."""
+        return max(self.watched(), key=lambda process: float(process["started"]))
 
 
 def live_instance(contract: Contract) -> Instance:

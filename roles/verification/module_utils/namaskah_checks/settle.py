@@ -27,27 +27,26 @@ def settle_check(contract: Contract, seconds: float, patience: float) -> Check:
 def settle(contract: Contract, seconds: float, patience: float) -> str:
     """Watch the live instance. Raises CheckFailed with the first bad answer, restart or lasting unrest."""
     instance = live_instance(contract)
-    first = survey(instance)
+    first = running = survey(instance)
     _never_restarted(instance, first)
-    rounds, looked, running = 0, time.monotonic(), first
+    looked, rounds = time.monotonic(), 0
     end = looked + seconds + patience
     while True:
         _ask_all(instance, rounds)
         rounds += 1
-        left = _unsettled(running, seconds)
-        if rounds >= FEWEST and left <= 0:
-            break
+        believed = rounds >= FEWEST and _settled(running, seconds)
+        if believed or time.monotonic() - looked >= LOOK:
+            # Two looks must agree: between the end of a worker and its replacement, only its parent is seen.
+            before, running, looked = running, survey(instance), time.monotonic()
+            _same_mains(first, running, instance)
+            if believed and _pids(before) == _pids(running):
+                break
         if time.monotonic() > end:
             raise CheckFailed(_unrest(running, instance, seconds))
         time.sleep(PAUSE)
-        if time.monotonic() - looked >= LOOK:
-            running, looked = survey(instance), time.monotonic()
-            _same_mains(first, running, instance)
-    last = survey(instance)
-    _same_mains(first, last, instance)
-    for item in last:
+    for item in running:
         check_processes(instance, item)
-    count = sum(len(item.processes) for item in last)
+    count = sum(len(item.processes) for item in running)
     return f"{count} processes kept running, {rounds} rounds of questions to their sockets were all answered well"
 
 
@@ -60,10 +59,14 @@ def _ask_all(instance: Instance, rounds: int) -> None:
             )
 
 
-def _unsettled(running: list[Running], seconds: float) -> float:
-    """Seconds that the youngest process still has to live."""
+def _settled(running: list[Running], seconds: float) -> bool:
+    """Whether the youngest process has lived long enough."""
     youngest = max((float(item.youngest()["started"]) for item in running), default=0.0)
-    return youngest + seconds - time.time()
+    return youngest + seconds <= time.time()
+
+
+def _pids(running: list[Running]) -> list[set[int]]:
+    return [{process["pid"] for process in item.watched()} for item in running]
 
 
 def _never_restarted(instance: Instance, running: list[Running]) -> None:
