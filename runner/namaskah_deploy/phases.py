@@ -3,11 +3,13 @@
 The same fold serves the live display, the plain lines and the report.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from namaskah_deploy.events import SPEC_CHECK, Event, HostResult, HostStarted, Retry, TaskStarted
 
+_ROLE = re.compile(r"[a-z][a-z0-9_]*")  # the name of a play has spaces or capitals
 _RANK = ("waiting", "skipped", "ok", "changed", "failed", "unreachable")
 
 
@@ -58,8 +60,14 @@ class Phases:
             self._reach(self.current, event.at)
 
     def echoes(self, event: TaskStarted | HostStarted | HostResult | Retry) -> bool:
-        """A `fail` after a rescue only ends the run; it is no phase and no failure of its own."""
-        return event.action == "fail" and any(phase.failed for phase in self.known.values())
+        """Whether the event is no phase and no failure of its own.
+
+        So is a `fail` after a rescue, which only ends the run, and what a play does between its roles, unless it fails.
+        """
+        if event.action == "fail" and any(phase.failed for phase in self.known.values()):
+            return True
+        failed = isinstance(event, HostResult) and event.status in ("failed", "unreachable")
+        return not failed and not _ROLE.fullmatch(event.phase)
 
     def _enter(self, name: str, at: datetime) -> Phase:
         if self.current is not None and self.current.name != name:
