@@ -20,8 +20,8 @@ find_python() {
             return
         fi
     done
-    stop "No Python 3.11 or newer was found (looked for: ${PYTHON:-python3 and python3.11 to python3.14})." \
-        "python3 here is: $(python3 --version 2>&1 || true)" \
+    stop "No Python 3.11 or newer runs here (tried: ${PYTHON:-python3, python3.11 to python3.14})." \
+        "${PYTHON:-python3} says: $(${PYTHON:-python3} --version 2>&1 | tail -1)" \
         "Next: install one (Debian 12, Ubuntu 24.04 and newer have it as python3), or name one: make PYTHON=/path/to/python3"
 }
 
