@@ -17,44 +17,49 @@ from .processes import descendants
 from .status import running_processes
 
 PAUSE = 0.5  # seconds between two looks
-WINDOWS = 2  # a process that is replaced in each of so many is a habit; in one it may be a helper of the start
+AGAIN = 2  # so many times the settle time is watched once more after a process has ended: its successor may be as short
 
 
 def endure(instance: Instance, services: Iterable[Service]) -> None:
-    """Watch the services for the settle time; raises Failure (unhealthy) when one falls or goes on being replaced."""
+    """Watch the services for the settle time; raises Failure (unhealthy) when one falls or its processes go on ending.
+
+    One end may be that of a helper of the start; a second one soon after is a habit.
+    """
     chosen = list(services)
-    if not chosen:
+    seconds = float(instance.contract.settle)
+    if not chosen or _watch(instance, chosen, seconds) is None:
         return
-    replaced: list[str] = []
-    for _ in range(WINDOWS):
-        before = _processes(instance, chosen)
-        _watch(instance, chosen)
-        after = _processes(instance, chosen)
-        replaced = [name for name in before if before[name] - after[name] and after[name] - before[name]]
-        if not replaced:
-            return
-    why = "its processes keep being replaced although their parent lives"
-    raise _failure(instance, next(service for service in chosen if service.name == replaced[0]), why)
+    ended = _watch(instance, chosen, seconds * AGAIN)
+    if ended is not None:
+        raise _failure(instance, ended, "its processes keep ending although their parent lives")
 
 
-def _watch(instance: Instance, services: list[Service]) -> None:
-    end = time.monotonic() + float(instance.contract.settle)
+def _watch(instance: Instance, services: list[Service], seconds: float) -> Service | None:
+    """Watch for so long; return the first service of which a process has ended, or None."""
+    end = time.monotonic() + seconds
+    seen: dict[str, set[int]] = {service.name: set() for service in services}
     while True:
+        over = time.monotonic() >= end
         for service in services:
             wrong = instance.death(service) or complaint(instance.contract, service, instance.name, instance.release.id)
             if wrong:
                 raise _failure(instance, service, f"it was well at first, then: {wrong}")
-        if time.monotonic() >= end:
-            return
+        running = _processes(instance, services)
+        if over:
+            return next((service for service in services if seen[service.name] - running[service.name]), None)
+        seen = {name: seen[name] | running[name] for name in seen}
         time.sleep(PAUSE)
 
 
 def _processes(instance: Instance, services: list[Service]) -> dict[str, set[int]]:
     """Return the process ids of each service that listens; children of the others may be jobs that come and go."""
-    listening = [service for service in services if service.listen != "none"]
+    listening = {service.name for service in services if service.listen != "none"}
     known = running_processes(instance.contract) if listening else []
-    mains = {service.name: instance.manager.unit(service, instance.name).pid or 0 for service in listening}
-    return {name: {process["pid"] for process in descendants(known, main)} for name, main in mains.items()}
+    found: dict[str, set[int]] = {}
+    for service in services:
+        main = instance.manager.unit(service, instance.name).pid if service.name in listening else None
+        found[service.name] = {process["pid"] for process in descendants(known, main)} if main else set()
+    return found
 
 
 def _failure(instance: Instance, service: Service, why: str) -> Failure:
