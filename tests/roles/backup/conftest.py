@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class Backups:
                 "proof_service": "shop-proof",
                 "service_file": str(self.cluster.service_file),
                 "pass_file": str(self.cluster.pass_file),
+                "client_path": str(self.cluster.binaries),
                 **changed,
             },
         }
@@ -138,17 +140,29 @@ def cluster(server: Cluster) -> Cluster:
     return server
 
 
+def fill(cluster: Cluster) -> None:
+    """Put something of every kind into the database."""
+    cluster.sql("GRANT CREATE ON SCHEMA public TO owner", "CREATE EXTENSION citext")
+    cluster.sql(*SCHEMA, role="owner")
+
+
 @pytest.fixture
 def filled(cluster: Cluster) -> Cluster:
     """The cluster with something of every kind in its database."""
-    cluster.sql("GRANT CREATE ON SCHEMA public TO owner", "CREATE EXTENSION citext")
-    cluster.sql(*SCHEMA, role="owner")
+    fill(cluster)
     return cluster
 
 
-@pytest.fixture
-def backups(cluster: Cluster) -> Iterator[Backups]:
+@contextmanager
+def backups_of(cluster: Cluster) -> Iterator[Backups]:
+    """Backups of the cluster's database in a folder that goes away with the block."""
     folder = Path(tempfile.mkdtemp(prefix="namaskah-backup-"))
     os.chown(folder, cluster.user.uid, cluster.user.gid)
     yield Backups(cluster, folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def backups(cluster: Cluster) -> Iterator[Backups]:
+    with backups_of(cluster) as found:
+        yield found

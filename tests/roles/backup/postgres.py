@@ -14,9 +14,11 @@ from pathlib import Path
 
 from tests.roles.waiting import until
 
-BINARIES = max(
+# The newest installed server, unless another one's folder of programs is named.
+_INSTALLED = max(
     Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=Path("/usr/bin")
 )
+BINARIES = Path(os.environ.get("NAMASKAH_TEST_POSTGRES") or _INSTALLED)
 USERS = ("postgres", "nobody")  # who runs the server when the tests are run by root
 PASSWORDS = {"reader": "sentinel-reader-9f31", "prover": "sentinel-prover-77c2"}
 SERVER_SETTINGS = {
@@ -61,6 +63,7 @@ class Cluster:
 
     folder: Path
     user: User
+    binaries: Path
 
     @property
     def data(self) -> Path:
@@ -116,7 +119,7 @@ class Cluster:
 
     def run(self, *words: str) -> None:
         """Run one of the server's programs as the user whom the server belongs to; it has to succeed."""
-        run_as(self.user, [str(BINARIES / words[0]), *words[1:]])
+        run_as(self.user, [str(self.binaries / words[0]), *words[1:]])
 
     def reset(self) -> None:
         """Make the database `shop` anew, and every role as it was."""
@@ -138,12 +141,12 @@ def run_as(user: User, words: Sequence[str]) -> None:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A server that runs until the end of the block."""
+def running(binaries: Path = BINARIES) -> Iterator[Cluster]:
+    """A server of the programs in a folder that runs until the end of the block."""
     user = unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="namaskah-pg-"))  # short: a socket's path has about 107 bytes
     os.chown(folder, user.uid, user.gid)
-    cluster = Cluster(folder, user)
+    cluster = Cluster(folder, user, binaries)
     try:
         cluster.run(
             "initdb", "-D", str(cluster.data), "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"

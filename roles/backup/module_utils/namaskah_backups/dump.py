@@ -67,7 +67,7 @@ def best_compression(tools: Tools, settings: Settings) -> str:
     if tools.major < _CHOOSES_METHOD:
         return "1"
     words = ["pg_dump", "--no-password", f"--dbname={address(settings.service)}", "--schema-only", "--format=custom"]
-    words += ["--exclude-schema=*", "--compress=zstd:3", "--file=/dev/null"]
+    words += ["--exclude-schema=*", "--compress=zstd:3", "--file=/dev/null", "--no-sync"]  # a device cannot be synced
     return "zstd:3" if tools.start(words).finish(settings.left()).status == 0 else "gzip:1"
 
 

