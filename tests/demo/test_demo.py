@@ -25,7 +25,8 @@ def words(folder: Path) -> list[str]:
     """The demo's command, with nothing of this test run's own environment."""
     kept = [f"{name}={os.environ[name]}" for name in os.environ if name.startswith("PIP_")]
     plain = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={Path.home()}"]
-    return ["env", "-i", *plain, *kept, "make", "--directory", str(folder), "demo"]
+    # A shell's background job ignores Ctrl-C, and so would its children.
+    return ["env", "-i", "--default-signal=INT", *plain, *kept, "make", "--directory", str(folder), "demo"]
 
 
 def left_running(folder: Path) -> list[str]:
