@@ -83,7 +83,7 @@ class Cluster:
     def sql(self, *statements: str, database: str = "shop", role: str = "admin") -> str:
         """What psql prints for statements that have to succeed."""
         words = [
-            str(BINARIES / "psql"),
+            str(self.binaries / "psql"),
             "-XqAt",
             "-v",
             "ON_ERROR_STOP=1",
@@ -121,12 +121,17 @@ class Cluster:
         """Run one of the server's programs as the user whom the server belongs to; it has to succeed."""
         run_as(self.user, [str(self.binaries / words[0]), *words[1:]])
 
+    def create(self, options: str = "") -> None:
+        """Make the empty database `shop`, with further options of CREATE DATABASE."""
+        self.sql(f"CREATE DATABASE shop OWNER owner TEMPLATE template0 {options}", database="postgres")
+
     def reset(self) -> None:
         """Make the database `shop` anew, and every role as it was."""
         for name in self.databases():
             if name not in {"postgres", "template0", "template1"}:
+                self.sql(f"ALTER DATABASE {name} IS_TEMPLATE false", database="postgres")
                 self.sql(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
-        self.sql("CREATE DATABASE shop OWNER owner TEMPLATE template0", database="postgres")
+        self.create()
         self.sql(
             "GRANT pg_read_all_data TO reader",
             "ALTER ROLE reader NOBYPASSRLS",

@@ -74,6 +74,32 @@ def test_dump_is_compressed_by_the_best_that_the_tools_have(versions: Backups) -
         assert chosen.split(":")[0] == shown[1] == best
 
 
+def test_collation_of_the_original_is_the_copys(versions: Backups) -> None:
+    """Text sorts, and unique indexes judge, by the collation: the server's own default is another one here."""
+    cluster = versions.cluster
+    for provider, options in collations(cluster).items():
+        cluster.sql("DROP DATABASE shop", database="postgres")
+        cluster.create(options)
+        cluster.sql("CREATE TABLE word (text text UNIQUE)", "INSERT INTO word VALUES ('a'), ('Z'), ('ä')")
+        made = versions.make()
+        assert made["proof"] == "proved"
+        assert versions.manifest(made)["database"]["provider"] == provider
+    cluster.reset()
+    fill(cluster)
+
+
+def collations(cluster: Cluster) -> dict[str, str]:
+    """Ways to collate that this server has, by their provider's letter in pg_database."""
+    found = {"c": "LC_COLLATE 'C' LC_CTYPE 'C'"}
+    # A build without ICU lists one or two of its collations all the same.
+    if int(cluster.sql("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'")) > 10:
+        found["i"] = "LOCALE_PROVIDER icu ICU_LOCALE 'de'"
+    if cluster.sql("SELECT count(*) FROM pg_collation WHERE collprovider = 'b'") != "0":
+        found["b"] = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
+    assert len(found) > 1
+    return found
+
+
 def can_zstd(backups: Backups) -> bool:
     """Whether these programs really write a dump with zstd."""
     cluster, target = backups.cluster, backups.folder / "tried.dump"

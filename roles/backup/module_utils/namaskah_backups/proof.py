@@ -80,7 +80,8 @@ def restore(tools: Tools, settings: Settings, path: Path, name: str, *, owners: 
     words += [] if owners else ["--no-owner", "--no-privileges", "--no-publications", "--no-comments"]
     words += [f"--dbname={address(settings.proof_service, name)}", str(path)]
     what = "The backup cannot be restored"
-    tools.run(words, timeout=settings.left(), what=what, where=str(path), next_step=_NEXT, env=_FAST)
+    next_step = f"{_NEXT}; for an extension that only a superuser creates see backup_proof_template"
+    tools.run(words, timeout=settings.left(), what=what, where=str(path), next_step=next_step, env=_FAST)
 
 
 def compare(tools: Tools, settings: Settings, name: str, wanted: Mapping[str, Any]) -> list[str]:
