@@ -15,7 +15,7 @@ FRAMEWORKS = re.compile(
 # Where an application may be named: the samples and their tests, the presets, what explains them to people, and
 # pinned packages.
 FREE_TO_NAME = (
-    *("examples/", "tests/examples/", "tests/lab/test_", "roles/application/presets/"),
+    *("examples/", "tests/examples/", "tests/lab/", "roles/application/presets/"),
     *("docs/", "README.md", "CHANGELOG.md", "requirements/"),
 )
 THIS = "tests/playbooks/test_names.py"
