@@ -1,0 +1,1 @@
+"""Does provisioning make of bare Debian hosts what releases need, and nothing that gives more rights away?"""

@@ -1,0 +1,175 @@
+"""What can each role do in the database, from the places where it works?"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from tests.lab.provision.fleet import PASSWORDS, Fleet
+
+pytestmark = pytest.mark.lab
+
+
+def from_app(fleet: Fleet, role: str, sql: str, password: str = "") -> subprocess.CompletedProcess[str]:
+    """Connect from the application host, over the network, by an address as the environment files have it."""
+    secret = quote(password or PASSWORDS[role], safe="")
+    address = f"postgresql://dashboard_{role}:{secret}@{fleet.database.address}:5432/dashboard"
+    words = ["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-d", address, "-f", "-"]
+    return fleet.app.run(words, check=False, stdin=sql)
+
+
+def by_service(fleet: Fleet, name: str, sql: str, database: str = "") -> subprocess.CompletedProcess[str]:
+    """Connect on the database host as the deploy user, with nothing but its own service and password files."""
+    place = f"service=dashboard-{name}" + (f" dbname={database}" if database else "")
+    return fleet.database.ssh(["psql", "-X", "-At", place, "-f", "-"], user="deploy", check=False, stdin=sql)
+
+
+@pytest.fixture(scope="module")
+def migrated(fleet: Fleet) -> Iterator[Fleet]:
+    """The database with a table, a sequence and a schema that the owner made after provisioning."""
+    made = from_app(
+        fleet,
+        "owner",
+        "CREATE TABLE payment (id bigserial PRIMARY KEY, amount int);"
+        "CREATE SCHEMA extra; CREATE TABLE extra.note (id int);"
+        "INSERT INTO payment (amount) VALUES (1);",
+    )
+    assert made.returncode == 0, made.stderr
+    yield fleet
+    from_app(fleet, "owner", "DROP TABLE payment; DROP SCHEMA extra CASCADE;")
+
+
+def test_application_uses_tables_that_were_made_later(migrated: Fleet) -> None:
+    done = from_app(
+        migrated,
+        "app",
+        "INSERT INTO payment (amount) VALUES (2); UPDATE payment SET amount = 3 WHERE amount = 2;"
+        "DELETE FROM payment WHERE amount = 3; INSERT INTO extra.note VALUES (1);"
+        "SELECT count(*) FROM payment; SELECT setval('payment_id_seq', 9);",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["1", "9"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "CREATE TABLE extra.mine (id int)",
+        "CREATE SCHEMA mine",
+        "CREATE VIEW mine AS SELECT 1",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE EXTENSION hstore",
+        "CREATE DATABASE mine",
+        "CREATE ROLE mine",
+        "ALTER TABLE payment ADD COLUMN note text",
+        "DROP TABLE payment",
+        "TRUNCATE payment",
+        "ALTER TABLE payment OWNER TO dashboard_app",
+        "SET ROLE dashboard_owner",
+        "SET ROLE postgres",
+        "SELECT pg_read_file('/etc/passwd')",
+        "COPY payment TO '/tmp/x'",
+        "COPY payment FROM PROGRAM 'id'",
+        "SELECT rolpassword FROM pg_authid",
+        "ALTER SYSTEM SET log_statement = 'none'",
+    ],
+)
+def test_application_cannot(migrated: Fleet, sql: str) -> None:
+    done = from_app(migrated, "app", sql + ";")
+    assert done.returncode == 3, f"the application could: {sql}"
+    words = ("permission denied", "must be owner", "must be superuser or have privileges")
+    assert any(word in done.stderr for word in words), done.stderr
+
+
+def test_backup_reads_everything(migrated: Fleet) -> None:
+    done = by_service(
+        migrated, "backup", "SELECT current_user, count(*) FROM payment; SELECT count(*) FROM extra.note;"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("dashboard_backup|1\n")
+    dump = migrated.database.ssh(
+        ["pg_dump", "-Fc", "--no-sync", "-f", "/dev/null", "service=dashboard-backup"], user="deploy"
+    )
+    assert dump.stderr == ""
+
+
+@pytest.mark.parametrize("open_up", ["", "SET default_transaction_read_only = off; "])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO payment (amount) VALUES (7)",
+        "UPDATE payment SET amount = 7",
+        "DELETE FROM payment",
+        "SELECT nextval('payment_id_seq')",
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "DROP TABLE payment",
+        "CREATE DATABASE mine",
+        "SET ROLE dashboard_owner",
+    ],
+)
+def test_backup_cannot(migrated: Fleet, sql: str, open_up: str) -> None:
+    """Neither by mistake nor after the role has switched its own read-only setting off."""
+    done = by_service(migrated, "backup", f"\\set ON_ERROR_STOP 1\n{open_up}{sql};")
+    assert done.returncode == 3, f"backups could: {sql}"
+    words = ("permission denied", "read-only transaction", "must be owner")
+    assert any(word in done.stderr for word in words), done.stderr
+
+
+def test_proof_makes_scratch_databases_and_nothing_else(migrated: Fleet) -> None:
+    done = by_service(migrated, "proof", "CREATE DATABASE scratch; SELECT current_setting('data_directory');")
+    assert done.returncode == 0, done.stderr
+    made = by_service(migrated, "proof", "CREATE TABLE t (id int); DROP TABLE t;", "scratch")
+    assert made.returncode == 0, made.stderr
+    assert by_service(migrated, "proof", "DROP DATABASE scratch;").returncode == 0
+    refused = by_service(migrated, "proof", "SELECT 1;", "dashboard")
+    assert refused.returncode == 2
+    assert "does not have CONNECT privilege" in refused.stderr
+    assert "permission denied" in by_service(migrated, "proof", "CREATE ROLE mine;").stderr
+
+
+def test_roles_are_known_only_where_they_work(fleet: Fleet) -> None:
+    """Backups and proofs run on the database host; no line of pg_hba.conf lets them in from elsewhere."""
+    for role in ("backup", "proof"):
+        done = from_app(fleet, role, "SELECT 1;")
+        assert done.returncode == 2
+        assert "no pg_hba.conf entry" in done.stderr
+    assert "password authentication failed" in from_app(fleet, "app", "SELECT 1;", password="wrong").stderr  # noqa: S106
+
+
+def test_tables_from_before_get_their_grants(migrated: Fleet) -> None:
+    """A database that was used before provisioning has tables that nobody granted anything on."""
+    tables = "REVOKE ALL ON payment, extra.note FROM dashboard_app;"
+    statement = f"{tables} REVOKE ALL ON SEQUENCE payment_id_seq FROM dashboard_app;"
+    assert from_app(migrated, "owner", statement).returncode == 0
+    assert "permission denied" in from_app(migrated, "app", "SELECT count(*) FROM payment;").stderr
+    assert migrated.part("database", migrated.database) == 1
+    done = from_app(migrated, "app", "SELECT count(*) FROM payment; SELECT nextval('payment_id_seq');")
+    assert done.returncode == 0, done.stderr
+
+
+def test_rights_that_grew_are_cut_back(fleet: Fleet) -> None:
+    fleet.database.run(["runuser", "-u", "postgres", "psql"], stdin="ALTER ROLE dashboard_app SUPERUSER CREATEDB;")
+    assert fleet.part("database", fleet.database) == 1
+    assert "permission denied" in from_app(fleet, "app", "CREATE DATABASE mine;").stderr
+
+
+@pytest.mark.parametrize("password", ["", "short", "with a space in it", "Grüße-an-alle-Leser"])
+def test_a_password_that_cannot_work_is_refused(fleet: Fleet, password: str) -> None:
+    said = fleet.refusal("database", host=fleet.database, provision_database_owner_password=password)
+    assert "provision_database_owner_password needs at least 12 printable ASCII characters" in said
+    assert password == "" or password not in said
+
+
+@pytest.mark.parametrize("client", ["not an address", "10.0.0.1 trust", "10.0.0.1\nhost all all all trust", ""])
+def test_a_client_that_is_no_address_is_refused(fleet: Fleet, client: str) -> None:
+    """Nothing may slip into pg_hba.conf, which PostgreSQL reads again only at its next start."""
+    before = fleet.database.read("/etc/postgresql/15/main/pg_hba.conf")
+    said = fleet.refusal("database", host=fleet.database, provision_database_clients=[client])
+    assert "provision_database_clients" in said
+    assert fleet.database.read("/etc/postgresql/15/main/pg_hba.conf") == before
