@@ -34,6 +34,11 @@ class End:
     phase: str
     told: str
 
+    @property
+    def line(self) -> str:
+        """What was told, in one line: Ansible breaks long ones anywhere."""
+        return " ".join(self.told.split())
+
 
 def by_playbook(application: Application, tag: str, **variables: Any) -> End:
     """Release a tag by plain ansible-playbook, with further variables."""
