@@ -274,3 +274,23 @@ def test_root_that_cannot_be_written_is_refused(backups: Backups) -> None:
     else:
         backups.root.chmod(0o500)
     assert "backup_root" in backups.play().failure()["next"]
+
+
+def test_disk_that_is_full_when_the_manifest_is_written_is_a_failure(backups: Backups, small_disk: Path) -> None:
+    """The disk takes the archive to the last block, and the manifest no more."""
+    media = backups.folder / "media"
+    media.mkdir()
+    block = os.statvfs(small_disk).f_bsize
+    (media / "noise").write_bytes(os.urandom(8 * block))  # incompressible: about as much on the disk
+    filler = small_disk / "filler"
+    seen = []
+    for left in range(8, 16):
+        filler.write_bytes(b"x" * (os.statvfs(small_disk).f_bavail - left) * block)
+        played = backups.play(paths=[str(media)], service="", proof_service="", space_margin=0)
+        if played.status == 0:
+            break
+        seen.append(played.failure()["what"])
+        assert backups.left()[0] == ["filler"]
+        filler.unlink()
+    assert seen[-1] == "The backup cannot be written", seen
+    assert set(seen) <= {"The backup cannot be written", "The files cannot be archived", "A backup cannot be begun"}

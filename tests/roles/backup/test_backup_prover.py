@@ -44,6 +44,26 @@ def test_role_that_the_other_server_has_not_is_named(proved_elsewhere: Backups, 
     assert "no role app" in failure["why"]
 
 
+def test_later_proof_that_fails_is_kept_in_mind_until_one_succeeds(
+    proved_elsewhere: Backups, elsewhere: Cluster
+) -> None:
+    proved_elsewhere.cluster.sql(
+        "CREATE TABLE bulk AS SELECT g, repeat(md5(g::text), 20) AS t FROM generate_series(1, 120000) g"
+    )
+    made = proved_elsewhere.make(proof="after")
+    elsewhere.sql("DROP ROLE app", database="postgres")
+    try:
+        proved_elsewhere.fail(proof_service="elsewhere", state="proved", backup_id=made["id"])
+    finally:
+        elsewhere.sql("CREATE ROLE app LOGIN", database="postgres")
+    (listed,) = proved_elsewhere.listing("verified").result(TASK)["backups"]
+    assert listed["proof"] == "failed"
+    assert "no role app" in listed["proof_details"]["why"]
+    again = proved_elsewhere.play(proof_service="elsewhere", state="proved", backup_id=made["id"]).result(TASK)
+    assert again["proof"] == "proved"
+    assert again["manifest_sha256"] == made["manifest_sha256"]
+
+
 def test_superuser_proves_owners_and_rights_too(filled: Cluster, backups: Backups) -> None:
     assert backups.make()["proof_details"]["owners"] is False
     filled.sql("ALTER ROLE prover SUPERUSER")

@@ -79,9 +79,15 @@ def folder_of_new(settings: Settings) -> Iterator[Path]:
     try:
         yield folder
         sync_folder(settings.root)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
+        if not isinstance(error, OSError):
+            raise
+        where = error.filename or str(folder)
+        next_step = "free space or mend the disk, then make the backup again"
+        raise Failure(
+            "failed", "The backup cannot be written", where, error.strerror or str(error), next_step
+        ) from error
 
 
 def _create(settings: Settings) -> Path:

@@ -21,6 +21,7 @@ from .settings import Settings
 from .tools import Tools, candidates, choose
 
 ALWAYS_BEFORE = 64 << 20  # bytes: so small a database is restored within seconds, whatever the policy
+_UNPROVED = ("pending", "failed")
 _Value = TypeVar("_Value")
 
 
@@ -64,24 +65,31 @@ def make(settings: Settings) -> dict[str, Any]:
 
 
 def prove(settings: Settings, backup_id: str) -> dict[str, Any]:
-    """Prove a backup whose proof was put off. Raises Failure."""
+    """Prove a backup whose proof was put off, or failed before. Raises Failure, and the backup keeps that it did."""
     signal.signal(signal.SIGTERM, _stop)
     with room.held(settings) as lock:
         backup = manifest.require(settings.root, backup_id)
         database = backup.content.get("database")
-        if backup.proof["state"] != "pending" or database is None:
+        if backup.proof["state"] not in _UNPROVED or database is None:
             return summary(backup, [])
         tools, found = _meet(settings)
-        tools = replace(tools, lock=lock)
         proof.check(tools, settings, found.size)
-        path = backup.folder / database["file"]
-        result = {
-            **backup.proof,
-            **proof.prove(tools, settings, path, database, backup_id),
-            "manifest_sha256": backup.sha256,
-        }
-        write_json(backup.folder / manifest.PROOF, result, 0o600)
-    return {"changed": True, **summary(replace(backup, proof=result), [])}
+        try:
+            path = backup.folder / database["file"]
+            result = proof.prove(replace(tools, lock=lock), settings, path, database, backup_id)
+        except Failure as failure:
+            _keep_proof(backup, {"state": "failed", "moment": room.utc(), "why": failure.why})
+            raise
+        proved = _keep_proof(backup, result)
+    return {"changed": True, **summary(proved, [])}
+
+
+def _keep_proof(backup: manifest.Backup, result: dict[str, Any]) -> manifest.Backup:
+    """Write the outcome of a later proof beside the manifest, which never changes; the backup with it."""
+    proof_of = {name: backup.proof[name] for name in ("policy", "when")}
+    content = {**proof_of, **result, "manifest_sha256": backup.sha256}
+    write_json(backup.folder / manifest.PROOF, content, 0o600)
+    return replace(backup, proof=content)
 
 
 def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]) -> dict[str, Any]:
