@@ -178,5 +178,5 @@ def tag_without(application: Guarded, tag: str, path: str) -> None:
 
     git("read-tree v1.1.0")
     git(f"update-index --force-remove {path}")
-    commit = git(f"commit-tree {git('write-tree')} -p v1.1.0 -m 'Lose {path}'")
+    commit = git(f"commit-tree {git('write-tree')} -p v1.1.0^0 -m 'Lose {path}'")
     git(f"update-ref refs/tags/{tag} {commit}")

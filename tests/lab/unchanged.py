@@ -61,8 +61,23 @@ def _lines(host: Host, script: str, *words: str) -> list[str]:
 
 
 # What preparing adds beside the live release; a folder without a record is never a target.
-ADDED = re.compile(r"\./(releases|venvs|repo\.git|shared/assets)/|[0-9a-f]{64}  releases/")
-TOOL = re.compile(r"\./host/|[0-9a-f]{64}  host/")  # the tool's own program and contract, written anew by each run
+ADDED = re.compile(r"\./(releases|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (releases|host)/")
+# What each preparing writes anew: the mirror's notes, the times of pooled assets, the tool's own program and contract.
+RENEWED = re.compile(r"\./(repo\.git|shared/assets|host)/|[0-9a-f]{64}  host/")
+VIRTUALENV = re.compile(r"\./venvs/\w+/")
+
+
+def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
+    """Return the lost lines that preparing must not lose; a virtualenv that was never complete may be made anew."""
+    complete = {line.partition(".complete ")[0] for line in before if "/.complete " in line}
+    paths = {line.split(" ")[0] for line in after}
+    kept = set()
+    for line in lost:
+        virtualenv = VIRTUALENV.match(line)
+        renewed = RENEWED.match(line) and (line.split(" ")[0] in paths or not line.startswith("./shared"))
+        if not renewed and not (virtualenv and virtualenv[0] not in complete):
+            kept.add(line)
+    return kept
 
 
 @contextmanager
@@ -78,8 +93,8 @@ def unchanged(application: Application, *, but: tuple[str, ...] = (), prepared: 
     for place in (place for place in before if not place.startswith(but or ("-",))):
         lost, new = set(before[place]) - set(after[place]), set(after[place]) - set(before[place])
         if prepared:
-            lost = {line for line in lost if not TOOL.match(line)}
-            new = {line for line in new if not TOOL.match(line) and not ADDED.match(line)}
+            lost = missed(before[place], lost, after[place])
+            new = {line for line in new if not ADDED.match(line)}
         if lost or new:
             changed[place] = {"lost": sorted(lost), "new": sorted(new)}
     assert not changed, changed
