@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from namaskah_deploy.plan import LaunchPlan, extra_variables
 from namaskah_deploy.termination import Termination
 
 _POLL = 0.2
+_UNHEARD = timedelta(seconds=1)
 _RUNNER_OWN = frozenset(
     {"ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_RETRY_FILES_ENABLED", "AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS"}
     | {"RUNNER_ONLY_FAILED_EVENTS"},
@@ -95,6 +97,7 @@ def _follow(
     """Hand on events until the run is over, and end it where that is wished and safe."""
     problems: list[str] = []
     root: psutil.Process | None = None
+    asked: datetime | None = None
     while True:
         with contextlib.suppress(queue.Empty):
             raw = child.raw.get(timeout=_POLL)
@@ -102,11 +105,16 @@ def _follow(
                 return problems
             event = events.parse(redact(raw))
             problems += _told(listen, event)
-            if wish() is Stop.WHEN_SAFE and isinstance(event, TaskStarted) and event.safe:
-                termination.poll(root := root or _main_process(others))
+            if isinstance(event, TaskStarted):
+                if asked is not None and event.at - asked > _UNHEARD:
+                    termination.unheard()
+                if wish() is Stop.WHEN_SAFE and event.safe:
+                    termination.poll(root := root or _main_process(others))
         problems += _told(lambda _: tick(), None)
         if wish() is Stop.NOW or termination.began:
             termination.poll(root := root or _main_process(others))
+        if termination.began and asked is None:
+            asked = datetime.now(UTC)
 
 
 def _told(listen: Callable[[Any], None], event: Event | None) -> list[str]:

@@ -38,9 +38,9 @@ MEANING: Mapping[Code, str] = {
     Code.INTERRUPTED: "Interrupted by the operator. What had been switched has returned.",
 }
 
-AFTER_SWITCH = ("activation", "verification", "validation", "smoke", "confirmation", "finish")
-"""The phases from which on a host may serve another release than before."""
-_AFTER_LOCK = ("lock", "backup", "preparation", "migration", *AFTER_SWITCH)
+AFTER_SWITCH = ("activation", "confirmation", "finish")
+"""The phases from which on a host may serve another release than before; others also have a part in preflight."""
+_AFTER_LOCK = ("lock", "preparation", "migration", *AFTER_SWITCH)
 _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
 _LONGEST_WHY = 300
@@ -84,7 +84,8 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
     if request.kind is Kind.RECOVER:
         return _of_recovery(request, part, expected)
     if part.good:
-        return Outcome(Code.DONE, f"{request.kind} of {request.environment}")
+        late = "; it was over before it could be stopped" if part.stopped else ""
+        return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")
     if request.kind in SWITCHING and part.reached(*AFTER_SWITCH):
         states = part.by_host(_RECOVER) | (recovery.by_host(_RECOVER) if recovery else {})
         return _of_return(request, part, states, expected)

@@ -72,15 +72,11 @@ class Part:
 
     @property
     def good(self) -> bool:
-        """Whether it did everything: exit code 0, every expected host took part, and there was one."""
-        return (
-            self.code == 0
-            and self.completed
-            and not self.stopped
-            and not self.missing
-            and not self.failures
-            and bool(self.processed)
-        )
+        """Whether it did everything: exit code 0, every expected host took part, and there was one.
+
+        That it was asked to stop does not matter where it had come to its end before.
+        """
+        return self.code == 0 and self.completed and not self.missing and not self.failures and bool(self.processed)
 
     def reached(self, *phases: str) -> bool:
         """Whether one of the named phases began."""

@@ -12,15 +12,16 @@ from collections.abc import Callable
 
 import psutil
 
-GRACE = 10.0
+GRACE = 5.0
 """Seconds between SIGINT and SIGTERM, as long as Ansible needs to end its workers."""
 LAST_GRACE = 5.0
 """Seconds between SIGTERM and the kill."""
+_PAUSE = 0.2
 _HOST_PROGRAM = "namaskah_host"
 
 
 class Termination:
-    """Ends the tree of processes below one child, step by step; `poll` it until it says that the child is gone."""
+    """Ends the tree of processes below one child, step by step; `poll` it until the child is gone."""
 
     def __init__(
         self, *, grace: float = GRACE, last_grace: float = LAST_GRACE, clock: Callable[[], float] = time.monotonic
@@ -29,6 +30,7 @@ class Termination:
         self._last_grace = last_grace
         self._clock = clock
         self._began: float | None = None
+        self._looked = 0.0
         self._sent: set[int] = set()
         self._tree: dict[int, psutil.Process] = {}
 
@@ -42,8 +44,9 @@ class Termination:
         now = self._clock()
         if self._began is None:
             self._began = now
-        if root is None:
+        if root is None or (self._sent and now - self._looked < _PAUSE):
             return
+        self._looked = now
         self._remember(root)
         if not _lives(root):
             self.kill_rest()
@@ -54,6 +57,14 @@ class Termination:
             self._once(root, signal.SIGTERM)
         else:
             self._once(root, signal.SIGINT)
+
+    def unheard(self) -> None:
+        """Go on to SIGTERM at once: the play went on after SIGINT.
+
+        Python loses the exception that SIGINT raises where none can be raised, as while it forks.
+        """
+        if signal.SIGINT in self._sent and self._began is not None:
+            self._began = min(self._began, self._clock() - self._grace)
 
     def kill_rest(self) -> None:
         """Kill what was below the main process and has outlived it."""
@@ -66,10 +77,12 @@ class Termination:
         return [pid for pid, process in self._tree.items() if _lives(process) and not _belongs_to_host(process)]
 
     def _remember(self, root: psutil.Process) -> None:
-        for process in [root, *self._tree.values()]:
-            with contextlib.suppress(psutil.Error):
-                for child in process.children(recursive=True):
-                    self._tree.setdefault(child.pid, child)
+        """Look once at all processes, and keep those below `root` or below one that was there before."""
+        below = {root.pid, *(pid for pid, process in self._tree.items() if _lives(process))}
+        parents = {process.pid: (process, process.info["ppid"]) for process in psutil.process_iter(["ppid"])}
+        while found := {pid for pid, (_, parent) in parents.items() if parent in below and pid not in below}:
+            below |= found
+            self._tree.update({pid: parents[pid][0] for pid in found})
 
     def _once(self, root: psutil.Process, number: int) -> None:
         if number not in self._sent:

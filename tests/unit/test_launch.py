@@ -195,6 +195,23 @@ def test_ansible_is_asked_before_it_is_killed(tmp_path: Path, monkeypatch: pytes
     assert signal.SIGTERM not in sent
 
 
+@pytest.mark.parametrize("stop", [Stop.WHEN_SAFE, Stop.NOW])
+def test_a_play_that_does_not_hear_is_not_left_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: Stop
+) -> None:
+    """SIGINT is lost where Python can raise no exception, as while it forks; here it is never sent."""
+    send = psutil.Process.send_signal
+    monkeypatch.setattr(
+        psutil.Process, "send_signal", lambda process, number: number == signal.SIGINT or send(process, number)
+    )
+    wish = Wish(stop, "preparation")
+    plan = plan_of(world(tmp_path, small_slow="preparation", small_seconds=2), "deploy")
+    end, part = _run(plan, wish=wish, listen=wish.hear)
+    assert end.stopped
+    assert not part.completed
+    assert not part.reached("finish")
+
+
 def test_two_runs_do_not_know_each_other(tmp_path: Path) -> None:
     """A folder that is used again would give the second run the variables of the first."""
     made = world(tmp_path, {"web1": {}})

@@ -151,6 +151,7 @@ def test_interrupted(phase: str, recovery: Part | None, code: Code) -> None:
     ("kind", "found", "code"),
     [
         (Kind.DEPLOY, part("ok"), Code.DONE),
+        (Kind.DEPLOY, part("ok", stopped=True), Code.DONE),
         (Kind.DEPLOY, part("rescued"), Code.DONE),
         (Kind.STATUS, part("no_hosts"), Code.FAILED),
         (Kind.STATUS, part("no_hosts", expected=()), Code.FAILED),
@@ -176,7 +177,7 @@ def test_commands_that_switch_nothing(kind: Kind, found: Part, code: Code) -> No
         (_recovery(web1=("returned", "old"), web2=("failed", "new")), Code.NOT_RETURNED),
         (dataclasses.replace(_recovery(), failures=(_failed("recovery", "refused"),)), Code.LEASE_HELD),
         (dataclasses.replace(BACK, code=2, failures=(_failed("recovery"),)), Code.FAILED),
-        (dataclasses.replace(BACK, stopped=True), Code.INTERRUPTED),
+        (dataclasses.replace(BACK, stopped=True, code=99), Code.INTERRUPTED),
     ],
 )
 def test_recover_by_hand(found: Part, code: Code) -> None:

@@ -49,8 +49,9 @@ def test_a_run_of_which_a_host_was_expected_and_missing_is_not_good() -> None:
     assert found.missing == ("web3",)
 
 
-def test_a_run_that_was_stopped_is_not_good() -> None:
-    assert not part("ok", stopped=True).good
+def test_a_run_that_came_to_its_end_before_it_could_be_stopped_is_good() -> None:
+    assert part("ok", stopped=True).good
+    assert not dataclasses.replace(part("ok", stopped=True), code=99).good
 
 
 def test_a_run_without_hosts_ended_with_code_0_and_is_not_good() -> None:
