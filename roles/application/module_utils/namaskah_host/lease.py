@@ -47,6 +47,8 @@ def acquire(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
 
     Raises Failure (refused) when another run holds it, or when a module of any run still works here.
     """
+    if not run["id"]:
+        raise Failure("refused", "take the lease", contract.host, "the run has no name", "give namaskah_run_id")
     known = read_json(lease_file(contract)) or {"fence": 0, "run": "", "by": "?", "since": "?"}
     try:
         with lock(work_lock(contract), 0):
