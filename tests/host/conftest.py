@@ -157,8 +157,16 @@ class FolderHost:
     def run(self, commit: str) -> dict[str, Any]:
         """Return what the modules of a run for a commit carry; its lease has been given back."""
         self.number += 1
-        facts: dict[str, Any] = {"id": f"run-{self.number}", "by": "tests", "kind": "deploy", "ref": "main", "tag": "", "reason": "",
-                 "commit": commit, "release": f"20260101T00{self.number:04d}Z-{commit[:12]}", "fence": 0}  # fmt: skip
+        facts: dict[str, Any] = {
+            "id": f"run-{self.number}",
+            "by": "tests",
+            "kind": "deploy",
+            "ref": "main",
+            "tag": "",
+            "reason": "",
+            "commit": commit,
+            "release": f"20260101T00{self.number:04d}Z-{commit[:12]}",
+        }
         fence = acquire(self.contract, facts)["fence"]
         release(self.contract, facts["id"])
         return {**facts, "fence": fence}

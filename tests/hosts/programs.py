@@ -24,13 +24,15 @@ print(json.dumps(found))
 
 # Words: kind (socket | port), place (path or number), path, Host header. Prints [status, body as JSON or null].
 ASK = """
-import http.client, json, socket, sys
+import http.client, json, os, socket, sys
 kind, place, path, name = sys.argv[1:]
 connection = http.client.HTTPConnection("127.0.0.1", int(place) if kind == "port" else 0, timeout=5)
 if kind == "socket":
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(5)
-    connection.sock.connect(place)
+    # A path of more than about 107 bytes cannot be connected to; its folder's descriptor is short (unix(7)).
+    folder = os.open(os.path.dirname(place), os.O_PATH)
+    connection.sock.connect(f"/proc/self/fd/{folder}/{os.path.basename(place)}")
 connection.request("GET", path, headers={"Host": name, "X-Forwarded-Proto": "https", "Connection": "close"})
 answer = connection.getresponse()
 body = answer.read(1000000)
