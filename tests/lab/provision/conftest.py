@@ -22,8 +22,10 @@ def fleet(lab_machine: None) -> Iterator[Fleet]:  # noqa: ARG001 - asked for its
 
 @pytest.fixture(scope="session")
 def pm2_fleet(lab_machine: None) -> Iterator[Fleet]:  # noqa: ARG001 - asked for its effect
-    """Bare Debian 13 hosts, provisioned once; pm2 runs the services."""
+    """Bare Debian 13 hosts without even sudo, provisioned once by root; pm2 runs the services."""
     with Lab.create() as lab:
-        made = bare_fleet(lab, suite="trixie", pm2=True, namaskah_process_manager="pm2")
+        made = bare_fleet(lab, suite="trixie", pm2=True, namaskah_process_manager="pm2", provision_login="root")
+        for host in lab.hosts.values():
+            host.run(["env", "SUDO_FORCE_REMOVE=yes", "dpkg", "--purge", "sudo"])
         made.changes()
         yield made
