@@ -9,6 +9,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_backups import settings, story
 from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
 
 DOCUMENTATION = r"""
@@ -75,11 +76,16 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     """Do what `state` says; what is written is nobody else's to read."""
     os.umask(0o077)
     asked = settings.read(contract.raw, run, module.params["live"], module.params["settings"])
-    if module.params["state"] == "checked":
-        return story.check(asked)
-    if module.params["state"] == "proved":
-        return story.prove(asked, module.params["id"])
-    return story.make(asked)
+    try:
+        if module.params["state"] == "checked":
+            return story.check(asked)
+        if module.params["state"] == "proved":
+            return story.prove(asked, module.params["id"])
+        return story.make(asked)
+    except OSError as error:
+        where, why = str(error.filename or asked.root), error.strerror or str(error)
+        next_step = "free space, mend the disk or give the deploy user its rights; then try again"
+        raise Failure("failed", "The backup cannot be written or read", where, why, next_step) from error
 
 
 if __name__ == "__main__":

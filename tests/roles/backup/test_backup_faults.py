@@ -292,5 +292,17 @@ def test_disk_that_is_full_when_the_manifest_is_written_is_a_failure(backups: Ba
         seen.append(played.failure()["what"])
         assert backups.left()[0] == ["filler"]
         filler.unlink()
-    assert seen[-1] == "The backup cannot be written", seen
-    assert set(seen) <= {"The backup cannot be written", "The files cannot be archived", "A backup cannot be begun"}
+    assert seen[-1] == "The backup cannot be written or read", seen
+    assert set(seen) <= {
+        "The backup cannot be written or read",
+        "The files cannot be archived",
+        "A backup cannot be begun",
+    }
+
+
+def test_folder_that_cannot_be_looked_into_is_named_before_anything_is_written(backups: Backups) -> None:
+    locked = backups.folder / "media" / "locked"
+    locked.mkdir(parents=True)
+    locked.chmod(0)
+    for state in ("checked", "made"):
+        assert backups.fail(paths=[str(locked.parent)], state=state)["where"] == f"locked below {locked.parent}"

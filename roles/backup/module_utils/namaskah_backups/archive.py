@@ -180,11 +180,11 @@ def _entry(name: str, status: os.stat_result, kind: bytes) -> tarfile.TarInfo:
 
 def _walk(path: str) -> Iterator[tuple[str, list[str], list[str], int]]:
     """Every folder below `path`: its place, folders, other names and a descriptor. An unreadable one is an error."""
+    top = os.path.realpath(path)
 
     def refuse(error: OSError) -> None:
-        raise error
+        raise OSError(error.errno, error.strerror, f"{error.filename} below {top}")
 
-    top = os.path.realpath(path)
     if not Path(top).is_dir():
         why, next_step = "there is no such folder", "correct backup_paths in the inventory"
         raise Failure("refused", "A folder to archive is missing", path, why, next_step)

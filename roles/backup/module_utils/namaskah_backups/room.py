@@ -79,15 +79,9 @@ def folder_of_new(settings: Settings) -> Iterator[Path]:
     try:
         yield folder
         sync_folder(settings.root)
-    except BaseException as error:
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
-        if not isinstance(error, OSError):
-            raise
-        where = error.filename or str(folder)
-        next_step = "free space or mend the disk, then make the backup again"
-        raise Failure(
-            "failed", "The backup cannot be written", where, error.strerror or str(error), next_step
-        ) from error
+        raise
 
 
 def _create(settings: Settings) -> Path:
