@@ -15,6 +15,7 @@ from tests.lab.command import run
 from tests.lab.errors import LabError, LabUnavailableError
 
 _PREFIX = "namaskah-lab"
+_EMPTY_SECONDS = 10.0
 # The shell enters the group before the program exists in it; `setsid --fork` cuts every tie to us.
 _ENTER = 'echo 0 >"$1/cgroup.procs" && log=$2 && shift 2 && exec setsid --fork "$@" </dev/null >>"$log" 2>&1'
 
@@ -95,7 +96,16 @@ def _folders(top: Path) -> list[Path]:
 
 
 def _remove_tree(top: Path) -> None:
-    for folder in reversed(_folders(top)):
-        folder.rmdir()
+    end = time.monotonic() + _EMPTY_SECONDS
+    while True:
+        try:
+            for folder in reversed(_folders(top)):
+                folder.rmdir()
+            break
+        except OSError:
+            # A killed process leaves its group a moment after its end.
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
     with suppress(OSError):  # The lab has other parts, or one that is removed now did it.
         top.parent.rmdir()
