@@ -56,12 +56,15 @@ lab-down: $(VENV)/.dev ## Remove them
 	@$(BIN)/python -m tests.lab down $(ARGS)
 
 # --- Prove it -------------------------------------------------------------------------------------
-.PHONY: test soak bench coverage
+.PHONY: test soak trial bench coverage
 test: setup lint ## Run every check and every test (ARGS="-k name" for some)
 	@$(PYTEST) $(ARGS)
 
 soak: setup ## Run the long counts and add a row to the table in docs
 	@$(PYTEST) -m soak $(ARGS)
+
+trial: setup ## Run the tests that were not yet seen to pass as a whole
+	@$(PYTEST) -m trial $(ARGS)
 
 bench: setup ## Measure a release beside other ways of doing it
 	@$(PYTEST) -m bench $(ARGS)

@@ -12,7 +12,7 @@ import ansible.module_utils
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOT_BY_DEFAULT = ("soak", "bench")
+NOT_BY_DEFAULT = ("soak", "trial", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
 
 
