@@ -28,11 +28,7 @@ DATABASES = {
     "default": dj_database_url.config(env="DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    options = DATABASES["default"].setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 5)
-    # Two instances of each process serve during a switch: a pool bounds what they take of the server's connections,
-    # and no request pays for a login (Django 5.2, "PostgreSQL connection pool").
-    options.setdefault("pool", {"min_size": 1, "max_size": 6, "timeout": 10})
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 # Persistent connections and ASGI do not go together (Django 5.2, "Databases", persistent connections).
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
