@@ -114,7 +114,7 @@ class Pm2:
         self._pm2(["start", self.ecosystem, "--only", self.name(service, instance)], service.boot_timeout + MARGIN)
 
     def stop(self, service: Service, instance: str) -> None:
-        """Delete the application: pm2 sends SIGINT, waits kill_timeout, then SIGKILL."""
+        """Delete the application: pm2 sends its stop signal, waits kill_timeout, then SIGKILL."""
         if self._entry(service, instance) is not None:
             self._pm2(["delete", self.name(service, instance)], service.stop_timeout + MARGIN)
 
