@@ -18,19 +18,27 @@ LAYERS = (
     {"launch", "outcome", "preview", "readable", "tables"},
     {"conduct", "summary", "asking", "options"},
     {"execute"},
+    {"commands.common"},
+    {"commands.lock", "commands.rollback"},
     {"commands"},
     {"cli"},
     {"__main__"},
 )
 """Each module imports only from the layers above its own."""
+NAMES = sorted(set().union(*LAYERS))
 LIBRARIES = {"ansible_runner": {"launch"}, "psutil": {"launch", "termination"}, "click": None, "rich": None}
-FAST = {"cli", "commands", "options", "environments", "words", "request"}
+FAST = {"cli", "options", "environments", "words", "request", *(name for name in NAMES if name.startswith("commands"))}
 """Modules that `-h` needs: what is slow to import is imported by them only where it is used."""
 SLOW = {"rich", "jinja2", "yaml", "ansible_runner", "psutil", "execute", "inventory", "surroundings"}
 
 
 def _modules() -> dict[str, ast.Module]:
-    return {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
+    return {_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+
+
+def _name(path: Path) -> str:
+    """Return the dotted name within the package; a package of modules has its own name."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _imports(tree: ast.AST, *, nested: bool) -> set[str]:

@@ -1,0 +1,40 @@
+"""Which commands are there? Each turns its words into a request; what follows is the same for all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from namaskah_deploy.commands.common import plain
+from namaskah_deploy.commands.lock import lock
+from namaskah_deploy.commands.rollback import rollback
+from namaskah_deploy.request import Kind
+
+_RECOVER_HELP = """Bring every host to a final state, from whatever is found there.
+
+An unconfirmed switch returns, or is completed where another host has confirmed it. Running it again changes nothing."""
+
+ALL: tuple[click.Command, ...] = (
+    plain(
+        "deploy",
+        Kind.DEPLOY,
+        "Release to ENV: back up, prepare, switch, verify, confirm. `namaskah-deploy ENV` is short for it.",
+    ),
+    rollback,
+    plain("plan", Kind.PLAN, "Say what a release would do on each host; change nothing."),
+    plain("status", Kind.STATUS, "Show what each host runs, and what differs from its records."),
+    plain("releases", Kind.RELEASES, "List the releases on each host."),
+    plain("backup", Kind.BACKUP, "Back up the database and the files, and prove the backup."),
+    plain("backups", Kind.BACKUPS, "List the backups."),
+    plain("verify", Kind.VERIFY, "Check what runs now: HTTP, WebSocket, static files, processes, hosts."),
+    plain("recover", Kind.RECOVER, _RECOVER_HELP),
+    plain("abort", Kind.RECOVER, "The same as recover: end a release that nobody ended."),
+    plain("provision", Kind.PROVISION, "Make bare hosts ready for releases. Run again, it changes nothing."),
+    lock,
+)
+
+
+def add_all(add: Callable[[click.Command], Any]) -> None:
+    """Give every command to `add`."""
+    for command in ALL:
+        add(command)

@@ -1,0 +1,25 @@
+"""The command `rollback`: back to an earlier release."""
+
+import click
+
+from namaskah_deploy import environments
+from namaskah_deploy.commands.common import CONTEXT, carry_out
+from namaskah_deploy.options import Options, shared
+from namaskah_deploy.request import Kind
+
+
+@click.command("rollback", context_settings=CONTEXT)
+@click.argument("env", default="")
+@click.option(
+    "--tag", metavar="TAG", default="", help="The release to go back to; else the last good one before the live."
+)
+@shared
+def rollback(env: str, tag: str, options: Options) -> None:
+    """Go back to an earlier release, by the same switch as a release.
+
+    Without ENV the one environment that its inventory marks `namaskah_default: true`.
+    """
+    name = env or environments.default(options.inventory).name
+    if not env:
+        click.echo(f"environment: {name} (marked as the default)", err=True)
+    carry_out(Kind.ROLLBACK, name, options, tag=tag)
