@@ -199,13 +199,16 @@ def test_ansible_is_asked_before_it_is_killed(tmp_path: Path, monkeypatch: pytes
 def test_a_play_that_does_not_hear_is_not_left_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: Stop
 ) -> None:
-    """SIGINT is lost where Python can raise no exception, as while it forks; here it is never sent."""
+    """SIGINT is lost where Python can raise no exception, as while it forks; here it is never sent.
+
+    Later steps take their time as well, as real ones do: a play that is over before anybody can look proves nothing.
+    """
     send = psutil.Process.send_signal
     monkeypatch.setattr(
         psutil.Process, "send_signal", lambda process, number: number == signal.SIGINT or send(process, number)
     )
     wish = Wish(stop, "preparation")
-    plan = plan_of(world(tmp_path, small_slow="preparation", small_seconds=2), "deploy")
+    plan = plan_of(world(tmp_path, small_slow="preparation verification confirmation", small_seconds=2), "deploy")
     end, part = _run(plan, wish=wish, listen=wish.hear)
     assert end.stopped
     assert not part.completed
