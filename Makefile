@@ -82,13 +82,16 @@ format: $(VENV)/.dev ## Let the formatter have its way
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
 # --- Hand it out ----------------------------------------------------------------------------------
-.PHONY: build docs clean
+.PHONY: build docs faults clean
 build: $(VENV)/.dev ## Make the wheel and the source archive in dist/
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build
 
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	@$(BIN)/python tools/reference.py
+
+faults: $(VENV)/.dev ## Write the page of injected faults from the records of the last test runs
+	@$(BIN)/python tools/faults.py
 
 clean: ## Remove what the commands above made inside the clone
 	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m demo --clean; fi

@@ -11,6 +11,8 @@ from pathlib import Path
 import ansible.module_utils
 import pytest
 
+from tests.faults import plugin as faults
+
 ROOT = Path(__file__).parents[1]
 NOT_BY_DEFAULT = ("soak", "trial", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
@@ -27,6 +29,7 @@ _name_role_code_as_ansible_does()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SuiteMinutes(), "namaskah-suite-minutes")
+    config.pluginmanager.register(faults, "namaskah-faults")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

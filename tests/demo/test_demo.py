@@ -93,6 +93,7 @@ def test_nothing_runs_on(shown: str, clone: Path) -> None:
 
 
 @pytest.mark.usefixtures("shown")
+@pytest.mark.fault("controller interrupted", ends="cleaned up")
 def test_a_second_run_starts_clean_and_stops_when_told(clone: Path) -> None:
     """Interrupted in the middle of a release, as by Ctrl-C: the whole group gets the signal."""
     with subprocess.Popen(

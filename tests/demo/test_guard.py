@@ -67,18 +67,21 @@ def test_the_exit_code_is_the_works(guarded: Guarded) -> None:
     assert not psutil.pid_exists(guarded.detached)
 
 
+@pytest.mark.fault("controller killed", ends="cleaned up")
 def test_killed_work_leaves_nothing(guarded: Guarded) -> None:
     psutil.Process(guarded.work).kill()
     assert guarded.end() == 128 + signal.SIGKILL
     assert not psutil.pid_exists(guarded.detached)
 
 
+@pytest.mark.fault("controller interrupted", ends="cleaned up")
 def test_a_request_to_end_reaches_the_work(guarded: Guarded) -> None:
     guarded.guard.terminate()
     assert guarded.end() == 128 + signal.SIGTERM
     assert not psutil.pid_exists(guarded.detached)
 
 
+@pytest.mark.fault("controller killed", ends="cleaned up")
 def test_a_killed_guard_ends_its_work(guarded: Guarded) -> None:
     guarded.guard.kill()
     guarded.guard.wait(10)

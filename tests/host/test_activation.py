@@ -61,7 +61,13 @@ def test_a_worker_never_runs_beside_another(host: FolderHost) -> None:
     assert lines == [f"begin {first['release']}", f"end {first['release']}", f"begin {second['release']}"]
 
 
-@pytest.mark.parametrize("behaviour", ["dies at start", "health 500"])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param("dies at start", marks=pytest.mark.fault("release: does not start", ends="refused")),
+        pytest.param("health 500", marks=pytest.mark.fault("release: unhealthy", ends="refused")),
+    ],
+)
 def test_the_gate_refuses_a_broken_release_and_nothing_is_switched(host: FolderHost, behaviour: str) -> None:
     first = confirmed(host)
     broken = host.prepared(behaviour)
@@ -74,6 +80,7 @@ def test_the_gate_refuses_a_broken_release_and_nothing_is_switched(host: FolderH
     assert switch.read(host.contract) is None
 
 
+@pytest.mark.fault("confirmation never comes", ends="returned")
 def test_an_unconfirmed_switch_returns_by_itself(host: FolderHost) -> None:
     first = confirmed(host)
     second = host.prepared()
@@ -88,6 +95,7 @@ def test_an_unconfirmed_switch_returns_by_itself(host: FolderHost) -> None:
     assert lines[-1] == f"begin {first['release']}"
 
 
+@pytest.mark.fault("late confirmation", ends="refused")
 def test_a_late_confirmation_is_refused(host: FolderHost) -> None:
     confirmed(host)
     second = host.prepared()
@@ -97,6 +105,7 @@ def test_a_late_confirmation_is_refused(host: FolderHost) -> None:
         activation.confirm(host.contract, second)
 
 
+@pytest.mark.fault("recovery repeated", ends="returned")
 def test_recovery_brings_back_and_is_idempotent(host: FolderHost) -> None:
     first = confirmed(host)
     second = host.prepared()
@@ -136,6 +145,7 @@ def test_a_second_switch_waits_for_the_first(host: FolderHost) -> None:
         activation.activate(host.contract, third, 60)
 
 
+@pytest.mark.fault("watcher killed", ends="returned")
 def test_after_a_boot_one_version_runs(host: FolderHost) -> None:
     first = confirmed(host)
     second = host.prepared()
@@ -179,6 +189,7 @@ activation.activate(contract, run, 5)
 
 
 @pytest.mark.parametrize("point", range(1, 9))
+@pytest.mark.fault("working module killed", ends="old release")
 def test_killed_at_any_point_the_host_ends_with_the_old_release(host: FolderHost, point: int) -> None:
     """Kill -9 of the working module after each durable change: either the watcher or recovery brings it back."""
     first = confirmed(host)

@@ -21,7 +21,15 @@ def test_records_follow_each_other(path: Path) -> None:
     assert journal.first_break(path) is None
 
 
-@pytest.mark.parametrize("damage", ["edit", "delete", "swap", "insert"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("edit", marks=pytest.mark.fault("journal edited", ends="found")),
+        pytest.param("delete", marks=pytest.mark.fault("journal: record deleted", ends="found")),
+        pytest.param("swap", marks=pytest.mark.fault("journal: records exchanged", ends="found")),
+        pytest.param("insert", marks=pytest.mark.fault("journal: record forged", ends="found")),
+    ],
+)
 def test_damage_is_found_where_it_is(path: Path, damage: str) -> None:
     lines = path.read_text().splitlines()
     if damage == "edit":
@@ -36,6 +44,7 @@ def test_damage_is_found_where_it_is(path: Path, damage: str) -> None:
     assert journal.first_break(path) == 3
 
 
+@pytest.mark.fault("journal: torn line", ends="cleaned up")
 def test_a_torn_line_is_forgotten(path: Path) -> None:
     with path.open("a") as stream:
         stream.write('{"seq": 6, "act": "to')

@@ -37,6 +37,7 @@ def test_the_loser_is_told_who_since_when_and_why(contract: Contract) -> None:
         assert word in caught.value.why
 
 
+@pytest.mark.fault("late step of an older run", ends="refused")
 def test_the_number_grows_with_each_holder_and_is_checked(contract: Contract) -> None:
     first = lease.acquire(contract, run("one"))
     assert lease.acquire(contract, run("one"))["fence"] == first["fence"]
@@ -57,6 +58,7 @@ def test_the_number_grows_with_each_holder_and_is_checked(contract: Contract) ->
         pass
 
 
+@pytest.mark.fault("stale lease", ends="cleaned up")
 def test_an_expired_lease_is_taken_over_with_a_record(contract: Contract) -> None:
     lease.acquire(contract, run("dead"))
     known = read_json(lease.lease_file(contract))
@@ -65,6 +67,7 @@ def test_an_expired_lease_is_taken_over_with_a_record(contract: Contract) -> Non
     assert journal.read(contract.root / "journal.jsonl")[-1]["taken_over_from"] == "dead"
 
 
+@pytest.mark.fault("expired lease of a working run", ends="refused")
 def test_an_expired_lease_is_not_taken_from_a_working_module(contract: Contract) -> None:
     lease.acquire(contract, run("slow"))
     known = read_json(lease.lease_file(contract))
@@ -95,6 +98,7 @@ except Failure as failure:
 """
 
 
+@pytest.mark.fault("two runs at once", ends="refused")
 def test_of_many_at_once_exactly_one_wins(contract: Contract) -> None:
     package = str(Path(lease.__file__).parents[1])
     for race in range(RACES):

@@ -33,6 +33,7 @@ def left(contract: Contract) -> list[str]:
     return [f"{release.id[6:8]} {release.record['state']}" for release in all_of(contract)]
 
 
+@pytest.mark.fault("failed deploys in a row", ends="old release")
 def test_five_failed_deploys_cost_no_good_release(contract: Contract) -> None:
     good = add(contract, 1, "superseded")
     live = add(contract, 2, "live")
@@ -68,6 +69,7 @@ def test_what_an_instance_names_stays(contract: Contract) -> None:
     assert "01 bad" in left(contract)
 
 
+@pytest.mark.fault("unfinished release", ends="cleaned up")
 def test_folders_without_record_and_unneeded_virtualenvs_go(contract: Contract) -> None:
     add(contract, 1, "superseded")
     (contract.releases / f"20260102T000000Z-{'b' * 12}").mkdir()

@@ -10,6 +10,7 @@ from ansible.module_utils.namaskah_host.release import Release, current
 from .conftest import FolderHost
 
 
+@pytest.mark.fault("release: children die", ends="refused")
 def test_what_dies_young_never_gets_traffic(host: FolderHost) -> None:
     """Its health is good all the time and its manager sees no restart; only its children are replaced."""
     broken = host.prepared("children die young")

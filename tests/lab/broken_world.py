@@ -165,6 +165,21 @@ def held_lease(application: Guarded) -> Iterator[None]:
         host.run(["mv", f"{file}.before", file])
 
 
+# What each of them is in the record of injected faults.
+KINDS: dict[World, str] = {
+    missing_variable: "variable missing",
+    misspelt_variable: "variable misspelt",
+    unreachable_host: "host unreachable before",
+    wrong_host_key: "host key changed",
+    missing_sudo_line: "sudo line missing",
+    full_root: "disk full: releases",
+    full_backup_root: "disk full: backups",
+    silent_database: "database: down",
+    old_clients: "database: client too old",
+    held_lease: "two runs at once",
+}
+
+
 def tag_without(application: Guarded, tag: str, path: str) -> None:
     """Make the tag `tag` of a commit like v1.1.0, without the file `path`."""
     repository = application.lab.origin.path(application.sample)

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.faults.plugin import FaultLog
 from tests.lab.application import API_TOKEN, Application
 from tests.lab.host import Host
 from tests.load import DASHBOARD, Load, Rates, Settings, resolve_target
@@ -74,7 +75,8 @@ def consistent(application: Application, host: Host) -> None:
     assert record["id"] in answer
 
 
-def test_a_killed_controller_leaves_no_split_fleet(quick: Application) -> None:
+@pytest.mark.fault("controller killed", ends="returned")
+def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log: FaultLog) -> None:
     """Kill -9 when the first host has switched: every host is back by itself, and no request was lost."""
     before = quick.live_tags()
     first, second = quick.lab.group("app")
@@ -84,6 +86,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application) -> None:
         kill_all(running)
         wait_until(lambda: settled(quick, first) and settled(quick, second), 150)
         assert quick.live_tags() == before
+    fault_log.site(one.report, two.report)
     for load in (one, two):
         assert load.report is not None
         assert load.report.failed == 0, str(load.report)
@@ -95,6 +98,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application) -> None:
 
 
 @pytest.mark.parametrize("act", ["lease taken", "switched", "confirmed"])
+@pytest.mark.fault("host rebooted", ends="resumed")
 def test_a_host_rebooted_in_the_middle_runs_one_version(quick: Application, act: str) -> None:
     """A power cut of one host at a point of the release: one version runs there, and recovery makes the fleet one."""
     first = quick.lab.group("app")[0]
@@ -114,6 +118,7 @@ def test_a_host_rebooted_in_the_middle_runs_one_version(quick: Application, act:
     assert done.returncode == 0 or "live already" in done.stdout, output + done.stdout[-4000:]
 
 
+@pytest.mark.fault("process killed: new instance", ends="returned")
 def test_a_killed_new_instance_is_not_believed(quick: Application) -> None:
     """The new instance dies after the switch: the manager starts it again, the checks see that, and all return."""
     before = quick.live_tags()
@@ -130,6 +135,7 @@ def test_a_killed_new_instance_is_not_believed(quick: Application) -> None:
         consistent(quick, host)
 
 
+@pytest.mark.fault("process killed: old instance", ends="returned")
 def test_a_killed_old_instance_is_started_again_for_the_return(quick: Application) -> None:
     """The old instance is killed for good before the return needs it: the return starts it and gates it first."""
     before = quick.live_tags()
@@ -156,6 +162,7 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.fault("process killed: application server", ends="new release")
 def test_every_server_survives_kill_and_leaves_no_stale_socket(dashboard: Application, server: str) -> None:
     """Killed for real, the instance comes back on its stale socket; switched away, the old one stops last and clean."""
     own = dashboard.services()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.plugin import FaultLog
 from tests.lab.application import PROJECT, Application
 from tests.lab.lab import Lab
 from tests.lab.outcomes import (
@@ -54,6 +55,19 @@ LATER = {"broken-worker": {"verify"}}
 # Broken ones that the command line releases; plain ansible-playbook releases the others.
 COMMANDED = {"broken-requirement", "broken-lifespan"}
 STATUS = {"returned": 3, "refused": 1}  # exit codes of the command line (docs/reference/cli.md)
+# What is wrong with each, in the record of injected faults.
+KINDS = {
+    "broken-start": "release: does not start",
+    "broken-after-5s": "release: dies soon",
+    "broken-health-500": "release: unhealthy",
+    "broken-lifespan": "release: start refused by itself",
+    "broken-migration": "release: migration fails",
+    "broken-collectstatic": "release: static files fail",
+    "broken-build": "release: build breaks",
+    "broken-requirement": "release: requirement missing",
+    "broken-websocket": "release: websocket refused",
+    "broken-worker": "release: worker fails",
+}
 BROKEN = [(sample, tag) for sample, tags in EXPECTED.items() for tag in tags if tags[tag]["outcome"] in STATUS]
 
 
@@ -100,8 +114,13 @@ def live(application: Application) -> str:
     return str(application.record(host_of(application).name)["id"])
 
 
-@pytest.mark.parametrize(("sample", "tag"), BROKEN)
-def test_a_broken_release_ends_as_it_should(samples: dict[str, Application], sample: str, tag: str) -> None:
+@pytest.mark.parametrize(
+    ("sample", "tag"),
+    [pytest.param(*case, marks=pytest.mark.fault(KINDS[case[1]], ends="old release")) for case in BROKEN],
+)
+def test_a_broken_release_ends_as_it_should(
+    samples: dict[str, Application], fault_log: FaultLog, sample: str, tag: str
+) -> None:
     """It is refused or returned in the phase and for the reason that it was made for; the old release serves on."""
     application, expected = samples[sample], EXPECTED[sample][tag]
     before = live(application)
@@ -112,6 +131,7 @@ def test_a_broken_release_ends_as_it_should(samples: dict[str, Application], sam
             end = by_playbook(application, tag, **PATIENT.get(tag, {}))
         ended_as_expected(application, tag, end, expected)
         at_rest_with(application, before)
+    fault_log.site(load.report)
     assert load.report is not None
     assert load.report.failed == 0, str(load.report)
     if expected["phase"] != "verify":
@@ -144,6 +164,7 @@ def kept_and_taken_back(application: Application, tag: str, end: End, kept: int)
 
 
 @pytest.mark.parametrize("sample", EXPECTED)
+@pytest.mark.fault("release: slow start", ends="old release")
 def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(
     samples: dict[str, Application], sample: str
 ) -> None:

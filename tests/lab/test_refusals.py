@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.plugin import FaultLog
 from tests.lab import broken_world as world
 from tests.lab.broken_world import HOLDER, OLD_CLIENTS, SUDO_LINE, World
 from tests.lab.guarded import Guarded
@@ -23,6 +24,8 @@ NAMES = (
     f";{TOUCH}", f"$({TOUCH})", f"`{TOUCH}`", f"a|{TOUCH}", f"a\n{TOUCH}", f"--upload-pack={TOUCH}", "-x",
     f"{{{{lookup('pipe','{TOUCH}')}}}}", "{% raw %}", "{# x #}", "../../etc", "@{0}", "a'b", 'a"b', "a\\b", "*",
 )  # fmt: skip
+# What a commit that cannot be built is in the record of injected faults.
+UNBUILDABLE = {"broken-requirement": "release: requirement missing", "without-manage": "release: file missing"}
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
@@ -52,6 +55,7 @@ def contains(text: str, *parts: str) -> None:
         ("deploy lab --limit ap1 --yes", ("'ap1'", "did you mean 'app1'?", "hosts.yml")),
     ],
 )
+@pytest.mark.fault("word misspelt", ends="refused")
 def test_a_word_that_means_nothing(guarded: Guarded, words: str, expected: tuple[str, ...]) -> None:
     """It is refused, with the word that was perhaps meant."""
     done = guarded.cli(*words.split())
@@ -60,6 +64,7 @@ def test_a_word_that_means_nothing(guarded: Guarded, words: str, expected: tuple
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.fault("hostile name", ends="refused")
 def test_a_ref_with_marks_of_another_language(guarded: Guarded, name: str, tmp_path: Path) -> None:
     """No shell, no option and no template ever reads it."""
     canary = tmp_path / "canary"
@@ -71,6 +76,7 @@ def test_a_ref_with_marks_of_another_language(guarded: Guarded, name: str, tmp_p
 
 
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[1], NAMES[5], NAMES[7]])
+@pytest.mark.fault("hostile name", ends="refused")
 def test_a_tag_or_an_environment_of_that_kind(guarded: Guarded, name: str, tmp_path: Path) -> None:
     """The same holds for the tag of a rollback and for the environment's name."""
     canary = tmp_path / "canary"
@@ -86,6 +92,7 @@ def test_a_tag_or_an_environment_of_that_kind(guarded: Guarded, name: str, tmp_p
 
 
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[5], "{{ 'a;' ~ 'b' }}"])
+@pytest.mark.fault("hostile name", ends="refused")
 def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_path: Path) -> None:
     """The role refuses it as well, whatever started the playbook."""
     canary = tmp_path / "canary"
@@ -116,14 +123,18 @@ def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_pa
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_world_that_does_not_allow_it(guarded: Guarded, wrong: World, code: int, expected: tuple[str, ...]) -> None:
+def test_a_world_that_does_not_allow_it(
+    guarded: Guarded, fault_log: FaultLog, wrong: World, code: int, expected: tuple[str, ...]
+) -> None:
     """The operator reads what is wrong, where and what to do; nothing was begun."""
+    fault_log.inject(world.KINDS[wrong], ends="refused")
     with unchanged(guarded), wrong(guarded), unchanged(guarded):
         done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
     contains(said(done), *expected)
     assert done.returncode == code, said(done)
 
 
+@pytest.mark.fault("git: ref unknown", ends="refused")
 def test_a_ref_that_is_not_on_the_remote(guarded: Guarded) -> None:
     """It is named, with the nearest one there."""
     with unchanged(guarded):
@@ -151,8 +162,11 @@ def test_a_ref_that_is_not_on_the_remote(guarded: Guarded) -> None:
         ("cli", "without-manage", ("manage.py", "nothing was switched")),
     ],
 )
-def test_a_commit_that_cannot_be_built(guarded: Guarded, way: str, ref: str, expected: tuple[str, ...]) -> None:
+def test_a_commit_that_cannot_be_built(
+    guarded: Guarded, fault_log: FaultLog, way: str, ref: str, expected: tuple[str, ...]
+) -> None:
     """The live release is left alone, and no record makes a half-made one a target; the backup of the run may stay."""
+    fault_log.inject(UNBUILDABLE[ref], ends="old release", where=way)
     if ref not in str(refs(guarded)):
         world.tag_without(guarded, ref, "manage.py")
     records = ["find", f"{guarded.root}/releases", "-name", ".release.json"]
@@ -164,6 +178,7 @@ def test_a_commit_that_cannot_be_built(guarded: Guarded, way: str, ref: str, exp
     assert done.returncode != 0 if way == "plain" else done.returncode == FAILED, said(done)
 
 
+@pytest.mark.fault("git: tag refused", ends="old release")
 def test_a_remote_that_refuses_the_tag(guarded: Guarded) -> None:
     """The remote's own words are shown, and the remote has no tag more."""
     before = refs(guarded)

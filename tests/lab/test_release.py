@@ -104,6 +104,7 @@ def test_the_command_line_and_the_plain_playbook_leave_the_same_state(dashboard:
     assert set(dashboard.live_tags().values()) == {"v1.2.0"}
 
 
+@pytest.mark.fault("host unreachable during", ends="returned")
 def test_a_host_lost_after_the_first_switch_brings_the_fleet_back(dashboard: Application) -> None:
     """One host at a time; the second is cut off when the first has switched: the first must be back on the old one."""
     dashboard.write(namaskah_waves=1, namaskah_confirm_timeout=20, namaskah_wave_seconds=10)

@@ -75,6 +75,7 @@ def test_names_of_the_run_and_release_are_made_or_kept(resolve: Resolver) -> Non
     assert resolve("main", run_id="../x").failure()["class"] == "refused"
 
 
+@pytest.mark.fault("git: branch rewritten", ends="found")
 def test_moved_branch_is_seen_and_a_pruned_one_forgotten(remote: Remote, resolve: Resolver) -> None:
     old = resolve.result("main")["commit"]
     remote.git("branch", "gone")
@@ -89,6 +90,7 @@ def test_moved_branch_is_seen_and_a_pruned_one_forgotten(remote: Remote, resolve
     assert "no branch and no tag" in unreachable["why"]
 
 
+@pytest.mark.fault("git: ambiguous name", ends="refused")
 def test_name_of_a_branch_and_a_tag_has_to_be_said_in_full(remote: Remote, resolve: Resolver) -> None:
     remote.git("tag", "twice")
     remote.commit("Second")
@@ -110,6 +112,7 @@ def test_branch_that_looks_like_a_commit_is_ambiguous(remote: Remote, resolve: R
     assert f"refs/heads/{name}" in resolve(name).failure()["next"]
 
 
+@pytest.mark.fault("git: ref unknown", ends="refused")
 def test_unknown_ref_names_the_nearest(remote: Remote, resolve: Resolver) -> None:
     remote.git("tag", "v1.4.0")
     remote.push()
@@ -123,6 +126,7 @@ def test_tag_of_a_folder_is_refused(remote: Remote, resolve: Resolver) -> None:
     assert "not a commit" in resolve("tree").failure()["what"]
 
 
+@pytest.mark.fault("hostile name", ends="refused")
 def test_template_as_a_ref_runs_nothing(tmp_path: Path, remote: Remote) -> None:
     marker = tmp_path / "ran"
     word = f"{{{{lookup('pipe','touch {marker}')}}}}"
@@ -137,12 +141,14 @@ def test_template_as_a_ref_runs_nothing(tmp_path: Path, remote: Remote) -> None:
     assert not marker.exists()
 
 
+@pytest.mark.fault("git: remote unreachable", ends="refused")
 def test_missing_remote_is_unreachable(tmp_path: Path, resolve: Resolver) -> None:
     failure = resolve("main", repository=str(tmp_path / "nothing.git")).failure()
     assert failure["class"] == "unreachable"
     assert str(tmp_path / "nothing.git") in failure["where"]
 
 
+@pytest.mark.fault("git: remote hangs", ends="refused")
 def test_remote_that_hangs_ends_with_its_children(tmp_path: Path) -> None:
     sleeper = tmp_path / "ssh"
     sleeper.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
@@ -155,6 +161,7 @@ def test_remote_that_hangs_ends_with_its_children(tmp_path: Path) -> None:
     until(lambda: is_gone(pid), "the end of what git had started")
 
 
+@pytest.mark.fault("git: hostile configuration", ends="refused")
 def test_helper_transport_of_the_callers_config_runs_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     config = tmp_path / "home" / ".gitconfig"
@@ -168,6 +175,7 @@ def test_helper_transport_of_the_callers_config_runs_nothing(tmp_path: Path) -> 
     assert not marker.exists()
 
 
+@pytest.mark.fault("git: local copy damaged", ends="cleaned up")
 def test_damaged_copy_is_made_again(tmp_path: Path, remote: Remote, resolve: Resolver) -> None:
     first = resolve.result("main")["commit"]
     (copy,) = (tmp_path / "cache").glob("*.git")
@@ -179,6 +187,7 @@ def test_damaged_copy_is_made_again(tmp_path: Path, remote: Remote, resolve: Res
     assert resolve.result("main")["commit"] == second
 
 
+@pytest.mark.fault("git: local copy damaged", ends="cleaned up")
 def test_copy_whose_objects_vanished_is_made_again(tmp_path: Path, resolve: Resolver) -> None:
     resolve.result("main")
     (copy,) = (tmp_path / "cache").glob("*.git")

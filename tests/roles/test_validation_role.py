@@ -58,6 +58,7 @@ def test_what_is_wrong_is_told_with_the_host(host: SmallHost, tmp_path: Path) ->
     assert f"here: folders of code belong to the deploy user: {releases} has mode 777: 22 is too much" in failure["why"]
 
 
+@pytest.mark.fault("drift: service stopped", ends="found")
 def test_a_dead_service_is_found(host: SmallHost, tmp_path: Path) -> None:
     live = host.live()
     worker = next(service for service in live.services() if service.name == "worker")
@@ -91,11 +92,13 @@ def test_a_missing_current_fails_every_check_of_the_release(host: SmallHost, tmp
         ({"a": "import nothing_of_this_name\n"}, "pytest ended with 2"),
     ],
 )
+@pytest.mark.fault("checks: none passed", ends="found")
 def test_nothing_good_is_not_good(host: SmallHost, tmp_path: Path, files: dict[str, str], told: str) -> None:
     failure = validate(host, tmp_path, validation_tests=own_checks(tmp_path / "checks", **files)).failure()
     assert told in failure["why"]
 
 
+@pytest.mark.fault("checks: hang", ends="found")
 def test_checks_that_do_not_end_are_stopped(host: SmallHost, tmp_path: Path) -> None:
     mark = tmp_path / "ended"
     endless = f"def test_x(host):\n    host.run('sleep 20; touch {mark}')\n"
@@ -105,6 +108,7 @@ def test_checks_that_do_not_end_are_stopped(host: SmallHost, tmp_path: Path) -> 
     assert "the checks did not end within 6 s" in failure["why"]
 
 
+@pytest.mark.fault("host unreachable during", ends="found")
 def test_a_host_that_cannot_be_reached_is_named(host: SmallHost, tmp_path: Path) -> None:
     subject = {
         "name": "gone",

@@ -79,6 +79,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("path", "words", "reason"), BAD)
+@pytest.mark.fault("front: wrong answer", ends="found")
 def test_a_wrong_answer_fails_with_its_reason(server: TcpServer, path: str, words: dict[str, Any], reason: str) -> None:
     begin = time.monotonic()
     with pytest.raises(CheckFailed) as caught:
@@ -113,6 +114,7 @@ def test_the_patience_ends(server: TcpServer) -> None:
     assert time.monotonic() - begin < 1
 
 
+@pytest.mark.fault("front: unreachable", ends="found")
 def test_nobody_listens(tmp_path: Path) -> None:
     with serving(on_tcp()) as server:
         address = address_of(server)

@@ -67,6 +67,7 @@ def test_the_first_bad_check_and_all_others_are_told(host: SmallHost, front: Tcp
     assert "also static files (front): of 1 files, /static/app.js: other bytes" in failure["why"]
 
 
+@pytest.mark.fault("front: unreachable", ends="found")
 def test_a_front_that_cannot_be_reached(host: SmallHost, front: TcpServer, tmp_path: Path) -> None:
     failure = verify(host, front, tmp_path, verification_front_url="http://127.0.0.1:9").failure()
     assert "cannot connect (Connection refused)" in failure["why"]

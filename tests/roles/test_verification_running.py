@@ -60,6 +60,7 @@ def test_a_good_release_is_proved(host: SmallHost) -> None:
     assert (result["failed"], result["release"]) == (0, release.id)
 
 
+@pytest.mark.fault("drift: current moved", ends="found")
 def test_current_pointed_elsewhere_without_a_restart_fails(host: SmallHost) -> None:
     old = host.prepare("good")
     instance = host.go_live(old)
@@ -82,6 +83,7 @@ def test_another_release_than_expected_fails(host: SmallHost) -> None:
     assert f"names {live.id}, not 20250101T000000Z-000000000000" in why(host, release="20250101T000000Z-000000000000")
 
 
+@pytest.mark.fault("drift: stale process", ends="found")
 def test_a_process_of_another_folder_fails(host: SmallHost) -> None:
     """What a reload does that keeps the resolved old folder: the release's own answers are right."""
     live = host.prepare("good")
@@ -102,6 +104,7 @@ def test_a_process_of_another_folder_fails(host: SmallHost) -> None:
         moved.rename(live.folder)
 
 
+@pytest.mark.fault("drift: service stopped", ends="found")
 def test_a_stopped_worker_fails(host: SmallHost) -> None:
     instance = host.go_live(host.prepare("good"))
     worker = next(service for service in instance.services() if service.name == "worker")
@@ -109,6 +112,7 @@ def test_a_stopped_worker_fails(host: SmallHost) -> None:
     assert f"running code of worker: worker@{instance.name} does not run" in why(host)
 
 
+@pytest.mark.fault("service runs twice", ends="found")
 def test_a_second_worker_on_the_other_instance_fails(host: SmallHost) -> None:
     first = host.prepare("good")
     old = host.go_live(first)
@@ -121,6 +125,7 @@ def test_a_second_worker_on_the_other_instance_fails(host: SmallHost) -> None:
         old.manager.stop(worker, old.name)
 
 
+@pytest.mark.fault("release: lies about itself", ends="found")
 def test_a_release_that_lies_about_itself_fails(host: SmallHost) -> None:
     live = host.prepare("good")
     host.go_live(live)
@@ -138,6 +143,7 @@ def test_a_release_that_lies_about_itself_fails(host: SmallHost) -> None:
         ("sick-after 10", "GET /healthz answered 500, expected 200"),
     ],
 )
+@pytest.mark.fault("release: fails late", ends="found")
 def test_a_release_that_fails_later_is_found_while_it_settles(host: SmallHost, mode: str, reason: str) -> None:
     live = host.prepare(mode)
     host.go_live(live, "provisional")
@@ -146,6 +152,7 @@ def test_a_release_that_fails_later_is_found_while_it_settles(host: SmallHost, m
     assert reason in said
 
 
+@pytest.mark.fault("release: children die", ends="found")
 def test_workers_that_are_replaced_again_and_again_are_found(host: SmallHost) -> None:
     host.go_live(host.prepare("workers-replaced 1"), "provisional")
     said = why(host, settle=3)
@@ -154,6 +161,7 @@ def test_workers_that_are_replaced_again_and_again_are_found(host: SmallHost) ->
         assert "keep being replaced" in said or "answered well at first, then" in said
 
 
+@pytest.mark.fault("process killed: live instance", ends="found")
 def test_a_restart_while_it_is_watched_fails(host: SmallHost) -> None:
     instance = host.go_live(host.prepare("good"))
     service = next(service for service in instance.services() if service.name == "worker")

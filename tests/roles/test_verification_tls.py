@@ -71,11 +71,13 @@ def test_a_known_authority_and_the_right_name(server: TcpServer, certificate: Pa
     assert origins == [None, f"https://{NAME}"]
 
 
+@pytest.mark.fault("front: certificate wrong", ends="found")
 def test_an_unknown_authority_is_refused(server: TcpServer) -> None:
     with pytest.raises(CheckFailed, match=r"the certificate is not valid for shop\.example: self-signed certificate"):
         http_check(HEALTH, parse_address(url(server), NAME), RELEASE, 2, "front").ask()
 
 
+@pytest.mark.fault("front: certificate wrong", ends="found")
 def test_another_name_is_refused(server: TcpServer, certificate: Path) -> None:
     address = parse_address(url(server), "other.example", str(certificate))
     with pytest.raises(CheckFailed, match=r"the certificate is not valid for other\.example: Hostname mismatch"):

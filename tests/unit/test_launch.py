@@ -156,6 +156,7 @@ class Wish:
 
 
 @pytest.mark.usefixtures("_nothing_left")
+@pytest.mark.fault("controller interrupted", ends="cleaned up")
 def test_a_run_that_is_stopped_at_once_leaves_no_process(tmp_path: Path) -> None:
     wish = Wish(Stop.NOW, "verification")
     plan = plan_of(world(tmp_path, small_slow="verification", small_seconds=LONG), "verify")
@@ -168,6 +169,7 @@ def test_a_run_that_is_stopped_at_once_leaves_no_process(tmp_path: Path) -> None
     assert list((tmp_path / "memory").iterdir()) == []
 
 
+@pytest.mark.fault("controller interrupted", ends="cleaned up")
 def test_a_run_that_is_stopped_when_safe_ends_its_step_first(tmp_path: Path) -> None:
     wish = Wish(Stop.WHEN_SAFE, "preparation")
     plan = plan_of(world(tmp_path, small_slow="preparation", small_seconds=(seconds := 3)), "deploy")
@@ -196,6 +198,7 @@ def test_ansible_is_asked_before_it_is_killed(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("stop", [Stop.WHEN_SAFE, Stop.NOW])
+@pytest.mark.fault("playbook process deaf", ends="cleaned up")
 def test_a_play_that_does_not_hear_is_not_left_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: Stop
 ) -> None:

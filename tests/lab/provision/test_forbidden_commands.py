@@ -93,6 +93,7 @@ def outcomes(fleet: Fleet) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("words", FORBIDDEN)
+@pytest.mark.fault("right too much", ends="refused")
 def test_refused(outcomes: dict[str, Outcome], words: str) -> None:
     assert_refused(outcomes[words])
 
@@ -119,6 +120,7 @@ def test_deploy_user_on_a_database_host_has_no_rights(fleet: Fleet) -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
+@pytest.mark.fault("right too much", ends="refused")
 def test_provisioning_refuses_a_deploy_user_with_all_rights(fleet: Fleet) -> None:
     """A line that an image's maker left behind would make every exact line worthless."""
     left_behind = "/etc/sudoers.d/90-cloud-init-users"

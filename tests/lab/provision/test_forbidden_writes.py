@@ -101,16 +101,19 @@ def refused(fleet: Fleet, user: str, script: str) -> None:
 
 
 @pytest.mark.parametrize("script", FORBIDDEN_TO_APP)
+@pytest.mark.fault("write where one may not", ends="refused")
 def test_application_cannot(released: Fleet, script: str) -> None:
     refused(released, "dashboard", script)
 
 
 @pytest.mark.parametrize("script", FORBIDDEN_TO_FRONT)
+@pytest.mark.fault("write where one may not", ends="refused")
 def test_front_cannot(released: Fleet, script: str) -> None:
     refused(released, "www-data", script)
 
 
 @pytest.mark.parametrize("script", FORBIDDEN_TO_DEPLOY)
+@pytest.mark.fault("write where one may not", ends="refused")
 def test_deploy_user_cannot(released: Fleet, script: str) -> None:
     refused(released, "deploy", script)
 

@@ -173,6 +173,7 @@ def test_the_unit_confines_the_service(served: Fleet) -> None:
     assert set(shown.stdout.split()) == {"User=dashboard", "KillMode=mixed", "TimeoutStopUSec=12s", "NRestarts=0"}
 
 
+@pytest.mark.fault("process killed: live instance", ends="cleaned up")
 def test_systemd_starts_a_killed_service_again(served: Fleet) -> None:
     host = served.app
     before = told(host, "/")["pid"]
@@ -219,6 +220,7 @@ def test_that_one_line_cannot_open_another_server(served: Fleet) -> None:
     host.write(line, before, owner="deploy", group="deploy")
 
 
+@pytest.mark.fault("front: configuration broken", ends="refused")
 def test_a_refused_site_is_put_back(served: Fleet) -> None:
     """The server goes on with what it has; the broken file does not lie in wait for the next boot."""
     before = served.app.read(SITE)

@@ -80,6 +80,7 @@ def outcomes(pm2_fleet: Fleet) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("words", FORBIDDEN)
+@pytest.mark.fault("right too much", ends="refused")
 def test_refused(outcomes: dict[str, Outcome], words: str) -> None:
     assert_refused(outcomes[words])
 
@@ -107,6 +108,7 @@ def test_the_daemon_stops_services_by_sigterm(host_with_release: Fleet) -> None:
     assert "PM2_KILL_SIGNAL=SIGTERM" in variables
 
 
+@pytest.mark.fault("process manager killed", ends="cleaned up")
 def test_a_killed_daemon_comes_back_and_the_start_at_boot_follows(host_with_release: Fleet) -> None:
     """The daemon alone would come back without its services."""
     fleet = host_with_release

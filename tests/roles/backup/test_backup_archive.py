@@ -52,6 +52,7 @@ def test_files_and_folders_come_back_byte_for_byte(tmp_path: Path, media: Path) 
     assert owners == {(0, "")}
 
 
+@pytest.mark.fault("link planted in a shared folder", ends="found")
 def test_links_sockets_and_pipes_are_left_out_and_named(tmp_path: Path, media: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
@@ -84,6 +85,7 @@ def test_set_user_bits_are_not_kept(tmp_path: Path, media: Path) -> None:
         assert packed.getmember("media/program").mode == 0o755
 
 
+@pytest.mark.fault("backup damaged: bit flipped", ends="found")
 def test_damage_between_writing_and_reading_back_is_found(tmp_path: Path, media: Path) -> None:
     target = tmp_path / "backup"
     target.mkdir()
@@ -113,6 +115,7 @@ def test_missing_folder_and_two_of_one_name_are_refused(tmp_path: Path, media: P
         archive.make(asked(tmp_path, media, other), target)
 
 
+@pytest.mark.fault("archived folder unreadable", ends="cleaned up")
 def test_unreadable_file_is_named_and_no_backup_is_left(backups: Backups) -> None:
     """As the plain user: root could read everything."""
     media = backups.folder / "media"

@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.namaskah_backups import manifest
 from ansible.module_utils.namaskah_host.failure import Failure
 
+from tests.faults.plugin import FaultLog
 from tests.roles.backup.conftest import TASK, Backups
 from tests.roles.backup.postgres import Cluster
 
@@ -79,9 +80,24 @@ def link(path: Path, _: random.Random) -> None:
 
 
 KINDS: list[Callable[[Path, random.Random], None]] = [cut, flip, empty, remove, grow, zero, add, link]
+# What each is in the record of injected faults.
+RECORDED = {
+    cut: "backup damaged: cut",
+    flip: "backup damaged: bit flipped",
+    empty: "backup damaged: emptied",
+    remove: "backup damaged: file gone",
+    grow: "backup damaged: file grown",
+    zero: "backup damaged: overwritten",
+    add: "backup damaged: file added",
+    link: "backup damaged: link",
+}
 
 
-def test_random_damage_is_always_found(kept: dict[str, Any], backups: Backups, tmp_path: Path) -> None:
+def test_random_damage_is_always_found(
+    kept: dict[str, Any], backups: Backups, tmp_path: Path, fault_log: FaultLog
+) -> None:
+    for damage, name in RECORDED.items():
+        fault_log.inject(name, ends="found", where=f"about {DAMAGES // len(KINDS)} times {damage.__name__}")
     assert wrongs(backups.root) == []
     chance = random.Random(4)  # noqa: S311 - repeatable places, no secret
     originals = sorted(path for path in Path(kept["path"]).rglob("*") if path.is_file())
@@ -102,6 +118,7 @@ def test_random_damage_is_always_found(kept: dict[str, Any], backups: Backups, t
     assert missed == []
 
 
+@pytest.mark.fault("backup damaged: manifest", ends="found")
 def test_changed_manifest_is_found_by_the_next_and_by_its_reported_hash(kept: dict[str, Any], backups: Backups) -> None:
     found, _ = manifest.listed(backups.root)
     first, second = found
@@ -115,12 +132,14 @@ def test_changed_manifest_is_found_by_the_next_and_by_its_reported_hash(kept: di
     assert manifest.listed(backups.root)[0][0].sha256 != first.sha256
 
 
+@pytest.mark.fault("backup damaged: manifest", ends="found")
 def test_manifest_of_another_backup_is_no_manifest(kept: dict[str, Any], backups: Backups) -> None:
     first, second = manifest.listed(backups.root)[0]
     shutil.copy(first.folder / manifest.FILE, second.folder / manifest.FILE)
     assert kept["id"] in backups.listing("verified").failure()["why"]
 
 
+@pytest.mark.fault("backup damaged: files swapped", ends="found")
 def test_swapped_files_are_found(kept: dict[str, Any], backups: Backups) -> None:
     first, second = (backup.folder / "database" / "toc.dat" for backup in manifest.listed(backups.root)[0])
     keep = first.read_bytes()
@@ -130,6 +149,7 @@ def test_swapped_files_are_found(kept: dict[str, Any], backups: Backups) -> None
     assert kept["id"] in backups.listing("verified", kept["id"]).failure()["why"]
 
 
+@pytest.mark.fault("backup damaged: manifest", ends="found")
 def test_folder_without_manifest_is_no_backup_and_cannot_be_used(kept: dict[str, Any], backups: Backups) -> None:
     (Path(kept["path"]) / manifest.FILE).unlink()
     listed = backups.listing().result(TASK)
@@ -140,6 +160,7 @@ def test_folder_without_manifest_is_no_backup_and_cannot_be_used(kept: dict[str,
         manifest.require(backups.root, kept["id"])
 
 
+@pytest.mark.fault("backup damaged: cut", ends="found")
 def test_damaged_dump_is_not_restored_for_a_proof(cluster: Cluster, backups: Backups) -> None:
     cluster.sql("CREATE TABLE bulk AS SELECT g, md5(g::text) AS t FROM generate_series(1, 1200000) g")
     pending = backups.make(proof="after")
@@ -152,5 +173,6 @@ def test_damaged_dump_is_not_restored_for_a_proof(cluster: Cluster, backups: Bac
 
 
 @pytest.mark.parametrize("name", ["../x", "", "20260101T000000Z-beef", "/etc"])
+@pytest.mark.fault("hostile name", ends="refused")
 def test_unknown_backup_is_refused(backups: Backups, name: str) -> None:
     assert backups.play(state="proved", backup_id=name).failure()["class"] == "refused"

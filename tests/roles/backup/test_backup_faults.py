@@ -41,6 +41,7 @@ def beside(backups: Backups, **changed: object) -> Iterator[list[Played]]:
         worker.join()
 
 
+@pytest.mark.fault("database: down", ends="refused")
 def test_server_that_is_down_is_unreachable(cluster: Cluster, backups: Backups) -> None:
     cluster.stop()
     try:
@@ -52,6 +53,7 @@ def test_server_that_is_down_is_unreachable(cluster: Cluster, backups: Backups) 
     assert [path.name for path in backups.root.iterdir()] == [".lock"]
 
 
+@pytest.mark.fault("database: wrong password", ends="refused")
 def test_unknown_service_and_wrong_password_are_unreachable(cluster: Cluster, backups: Backups) -> None:
     assert backups.fail(service="nobody-knows")["class"] == "unreachable"
     wrong = backups.folder / "wrongpass"
@@ -63,6 +65,7 @@ def test_unknown_service_and_wrong_password_are_unreachable(cluster: Cluster, ba
     assert "sentinel-wrong-0000" not in str(failure)
 
 
+@pytest.mark.fault("database: rights missing", ends="refused")
 def test_table_without_rights_is_named(cluster: Cluster, backups: Backups) -> None:
     cluster.sql("REVOKE pg_read_all_data FROM reader", "CREATE TABLE open (a int)", "CREATE TABLE shut (a int)")
     cluster.sql("GRANT SELECT ON open TO reader")
@@ -73,6 +76,7 @@ def test_table_without_rights_is_named(cluster: Cluster, backups: Backups) -> No
     assert failure["next"] == "GRANT pg_read_all_data TO reader"
 
 
+@pytest.mark.fault("database: rights missing", ends="refused")
 def test_row_level_security_is_named_until_it_is_bypassed(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(
         "CREATE TABLE secret (a int)", "INSERT INTO secret VALUES (1)", "ALTER TABLE secret ENABLE ROW LEVEL SECURITY"
@@ -85,6 +89,7 @@ def test_row_level_security_is_named_until_it_is_bypassed(cluster: Cluster, back
     assert backups.make()["rows"] == 1
 
 
+@pytest.mark.fault("database: rights missing", ends="refused")
 def test_prover_without_the_right_to_make_databases_is_refused_before_the_dump(
     cluster: Cluster, backups: Backups
 ) -> None:
@@ -92,6 +97,7 @@ def test_prover_without_the_right_to_make_databases_is_refused_before_the_dump(
     assert backups.fail()["next"].startswith("ALTER ROLE prover CREATEDB")
 
 
+@pytest.mark.fault("database: client too old", ends="refused")
 def test_older_client_is_refused(backups: Backups) -> None:
     """The one stand-in of these tests: a pg_dump that says it is older, since no older one is on this machine."""
     folder = backups.folder / "old"
@@ -109,10 +115,12 @@ def test_older_client_is_refused(backups: Backups) -> None:
     assert "postgresql-client-" in failure["next"]
 
 
+@pytest.mark.fault("database: client missing", ends="refused")
 def test_folder_without_programs_is_refused(backups: Backups) -> None:
     assert "postgresql-client" in backups.fail(client_path=str(backups.folder))["next"]
 
 
+@pytest.mark.fault("dump killed", ends="cleaned up")
 def test_killed_pg_dump_is_a_failure(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     before = backups.left()
@@ -125,6 +133,7 @@ def test_killed_pg_dump_is_a_failure(cluster: Cluster, backups: Backups) -> None
     assert backups.left() == before
 
 
+@pytest.mark.fault("restore killed", ends="cleaned up")
 def test_killed_pg_restore_is_a_failure_and_its_database_is_dropped(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     before = backups.left()
@@ -137,6 +146,7 @@ def test_killed_pg_restore_is_a_failure_and_its_database_is_dropped(cluster: Clu
     assert backups.left() == before
 
 
+@pytest.mark.fault("database: stops during the dump", ends="cleaned up")
 def test_server_that_stops_in_the_middle_is_a_failure(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     with beside(backups) as played:
@@ -147,6 +157,7 @@ def test_server_that_stops_in_the_middle_is_a_failure(cluster: Cluster, backups:
     assert backups.left()[0] == []
 
 
+@pytest.mark.fault("backup killed", ends="cleaned up")
 def test_killed_module_leaves_its_lock_to_pg_restore_and_the_next_backup_cleans_up(
     cluster: Cluster, backups: Backups
 ) -> None:
@@ -188,6 +199,7 @@ def _module_of(pids: list[int]) -> int:
     return parent
 
 
+@pytest.mark.fault("backup stopped", ends="cleaned up")
 def test_stopped_module_cleans_up(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     before = backups.left()
@@ -199,6 +211,7 @@ def test_stopped_module_cleans_up(cluster: Cluster, backups: Backups) -> None:
     assert processes(cluster, "pg_dump") == []
 
 
+@pytest.mark.fault("backup times out", ends="cleaned up")
 def test_time_limit_ends_everything(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=1_000_000))
     failure = backups.fail(timeout=1)
@@ -207,6 +220,7 @@ def test_time_limit_ends_everything(cluster: Cluster, backups: Backups) -> None:
     assert processes(cluster, "psql") == []
 
 
+@pytest.mark.fault("two backups at once", ends="refused")
 def test_second_backup_at_once_is_refused(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     with beside(backups) as played:
@@ -225,6 +239,7 @@ def test_nothing_to_back_up_is_refused(backups: Backups) -> None:
 
 
 @pytest.mark.parametrize("name", ["x; id", "x dbname=other", "a$b", "x\n", "../x", "password=x"])
+@pytest.mark.fault("hostile name", ends="refused")
 def test_service_name_cannot_carry_more(backups: Backups, name: str) -> None:
     assert backups.fail(service=name)["class"] == "refused"
 
@@ -242,6 +257,7 @@ def small_disk(backups: Backups) -> Iterator[Path]:
     subprocess.run(["umount", str(backups.root)], check=True)
 
 
+@pytest.mark.fault("disk full: backups", ends="refused")
 def test_disk_that_is_too_small_is_refused_before_the_dump(backups: Backups, small_disk: Path) -> None:
     failure = backups.fail()
     assert failure["class"] == "refused"
@@ -249,6 +265,7 @@ def test_disk_that_is_too_small_is_refused_before_the_dump(backups: Backups, sma
     assert "are free" in failure["why"]
 
 
+@pytest.mark.fault("disk full: during the dump", ends="cleaned up")
 def test_disk_that_fills_up_during_the_dump_is_a_failure_of_which_nothing_is_left(
     cluster: Cluster, backups: Backups, small_disk: Path
 ) -> None:
@@ -261,12 +278,14 @@ def test_disk_that_fills_up_during_the_dump_is_a_failure_of_which_nothing_is_lef
     assert failure["what"] == "The dump failed"
 
 
+@pytest.mark.fault("inodes used up", ends="refused")
 def test_disk_without_inodes_is_refused(backups: Backups, small_disk: Path) -> None:
     for number in range(150):
         (small_disk / f"file{number}").touch()
     assert "inodes" in backups.play(space_margin=0).failure()["why"]
 
 
+@pytest.mark.fault("folder not writable", ends="refused")
 def test_root_that_cannot_be_written_is_refused(backups: Backups) -> None:
     backups.root.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -276,6 +295,7 @@ def test_root_that_cannot_be_written_is_refused(backups: Backups) -> None:
     assert "backup_root" in backups.play().failure()["next"]
 
 
+@pytest.mark.fault("disk full: at the manifest", ends="cleaned up")
 def test_disk_that_is_full_when_the_manifest_is_written_is_a_failure(backups: Backups, small_disk: Path) -> None:
     """The disk takes the archive to the last block, and the manifest no more."""
     media = backups.folder / "media"
@@ -300,6 +320,7 @@ def test_disk_that_is_full_when_the_manifest_is_written_is_a_failure(backups: Ba
     }
 
 
+@pytest.mark.fault("archived folder unreadable", ends="refused")
 def test_folder_that_cannot_be_looked_into_is_named_before_anything_is_written(backups: Backups) -> None:
     locked = backups.folder / "media" / "locked"
     locked.mkdir(parents=True)

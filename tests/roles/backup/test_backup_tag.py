@@ -85,6 +85,7 @@ def test_two_tags_in_one_second_are_two(tag: Tagger) -> None:
 
 
 @pytest.mark.parametrize("name", ["pre-receive", "update"])
+@pytest.mark.fault("git: tag refused", ends="cleaned up")
 def test_remote_that_refuses_is_a_failure_and_the_tag_is_gone(tag: Tagger, name: str) -> None:
     hook(tag.remote, name, "echo 'tags are forbidden here' >&2; exit 1")
     failure = tag().failure()
@@ -94,6 +95,7 @@ def test_remote_that_refuses_is_a_failure_and_the_tag_is_gone(tag: Tagger, name:
     assert tag.tags() == tag.tags_of_copy() == []
 
 
+@pytest.mark.fault("git: tag dropped by the remote", ends="found")
 def test_remote_that_takes_the_tag_and_drops_it_is_found(tag: Tagger) -> None:
     hook(tag.remote, "post-receive", 'while read -r old new ref; do git update-ref -d "$ref"; done')
     failure = tag().failure()
@@ -101,6 +103,7 @@ def test_remote_that_takes_the_tag_and_drops_it_is_found(tag: Tagger) -> None:
     assert tag.tags_of_copy() == []
 
 
+@pytest.mark.fault("git: tag moved", ends="found")
 def test_remote_that_moves_the_tag_is_found(tag: Tagger) -> None:
     tag.remote.commit("Other")
     tag.remote.push()
@@ -126,6 +129,7 @@ def test_environment_that_makes_no_name_is_refused(tag: Tagger, environment: str
     assert tag.tags() == []
 
 
+@pytest.mark.fault("git: hostile configuration", ends="harmless")
 def test_callers_hooks_and_signing_settings_are_not_followed(tag: Tagger, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
