@@ -25,9 +25,6 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("to", "target", ("target", "release")),
     ("backup", "backup", ("id",)),
     ("backup proof", "backup", ("proof",)),
-    ("backup warnings", "backup", ("warnings",)),
-    ("database rollback", "backup", ("rollback",)),
-    ("backups removed", "backup", ("removed",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("migrations", "migration", ("applied",)),
 )

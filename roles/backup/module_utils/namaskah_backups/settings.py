@@ -27,8 +27,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "parallel_size": {"type": "int", "default": 1 << 30},
     "jobs": {"type": "int", "default": 0},
     "space_margin": {"type": "float", "default": 1.2},
-    "keep_proof": {"type": "bool", "default": False},
-    "rollback_limit": {"type": "int", "default": 300},
     "timeout": {"type": "int", "default": 3600},
 }
 
@@ -53,8 +51,6 @@ class Settings:
     parallel_size: int
     jobs: int
     space_margin: float
-    keep_proof: bool
-    rollback_limit: int
     timeout: int
     deadline: float = field(default=0.0)
 
@@ -85,10 +81,15 @@ def read(
         contract=contract, run=run, live=live or {}, deadline=time.monotonic() + words["timeout"], **words
     )
     for name in filter(None, (settings.service, settings.proof_service, settings.proof_template)):
-        if not _SERVICE.fullmatch(name):
-            why = "it has 1 to 63 of the characters 0-9 A-Z a-z _ . -"
-            raise Failure("refused", "A name in the backup's settings is not allowed", repr(name), why, "correct it")
+        check_name(name)
     if not settings.service and not settings.paths:
         why = "neither a database (backup_service) nor files (backup_paths) are named"
         raise Failure("refused", "There is nothing to back up", contract["host"], why, "name one in the inventory")
     return settings
+
+
+def check_name(name: str) -> None:
+    """Raise Failure for a word that cannot be the name of a service or a template: it would stand in an address."""
+    if not _SERVICE.fullmatch(name):
+        why = "it has 1 to 63 of the characters 0-9 A-Z a-z _ . -"
+        raise Failure("refused", "A name in the backup's settings is not allowed", repr(name), why, "correct it")

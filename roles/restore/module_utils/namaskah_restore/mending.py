@@ -1,0 +1,48 @@
+"""What a killed restore left, and how it is mended: the server's own names tell how far the swap came."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.namaskah_backups import room
+from ansible.module_utils.namaskah_backups.session import Session
+from ansible.module_utils.namaskah_backups.tools import Tools, candidates
+
+from . import copy, exchange, pooler, records, rights, swap
+from .records import Record
+from .settings import Asked
+
+
+def recover(asked: Asked, serving: str) -> dict[str, Any]:
+    """Mend what a killed restore left: the live database is open, and the old or the new one; nothing lies about.
+
+    `serving` is the release that every host serves and has confirmed, if it is one: a restore that was made for it
+    stands. Raises Failure.
+    """
+    record = records.unfinished(asked)
+    if record is None:
+        return {"changed": False, "state": "nothing"}
+    with room.held(asked.backup) as lock:
+        tools = replace(candidates(asked.backup)[0], lock=lock)
+        record = records.unfinished(asked) or record
+        pooler.resume(tools, asked, record["live"])
+        with rights.maintenance(tools, asked) as server:
+            record = _mended(tools, asked, server, record, serving)
+            known = swap.databases(server)
+            if record["live"] in known and not known[record["live"]]["allow"]:
+                swap.open_to_clients(server, record["live"], allowed=True)
+            copy.sweep(tools, asked, server)
+    return {"changed": True, "state": record["phase"], **records.summary(record)}
+
+
+def _mended(tools: Tools, asked: Asked, server: Session, record: Record, serving: str) -> Record:
+    swapped = swap.name_of(swap.databases(server), record.get("new_oid", 0)) == record["live"]
+    if record["phase"] == "returning":
+        return exchange.give_back(tools, asked, server, record)
+    if not swapped:
+        return records.write(asked, record, "abandoned")
+    record["kept"] = record["old"]
+    if record.get("final") or (record["release"] and record["release"] == serving):
+        return records.write(asked, record, "confirmed")
+    return exchange.give_back(tools, asked, server, record)

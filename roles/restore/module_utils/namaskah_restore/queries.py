@@ -1,0 +1,155 @@
+"""What the server is asked in a restore. Each query gives one JSON value; `{...}` are literals or quoted names."""
+
+# Who restores: what it may do, and of which roles it has the rights.
+ROLE = """
+SELECT json_build_object(
+    'user', r.rolname, 'superuser', r.rolsuper, 'create', r.rolsuper OR r.rolcreatedb,
+    'signal', pg_has_role('pg_signal_backend', 'USAGE'), 'stats', pg_has_role('pg_read_all_stats', 'USAGE'),
+    'recovering', pg_is_in_recovery(),
+    'roles', (SELECT json_agg(o.rolname) FROM pg_roles o),
+    'acts_for', (SELECT json_agg(o.rolname) FROM pg_roles o WHERE pg_has_role(o.oid, 'USAGE')))
+FROM pg_roles r WHERE r.rolname = current_user"""
+
+# Every role whose objects a restore makes.
+OWNERS = """
+SELECT coalesce(json_agg(DISTINCT pg_get_userbyid(owner)), '[]') FROM (
+    SELECT c.relowner AS owner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend e
+                        WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    UNION SELECT datdba FROM pg_database WHERE datname = current_database()) AS owners"""
+
+# All that belongs to a database and that no dump of its content carries.
+PROPERTIES = """
+SELECT json_build_object(
+    'oid', d.oid::bigint, 'owner', pg_get_userbyid(d.datdba), 'encoding', pg_encoding_to_char(d.encoding),
+    'collate', d.datcollate, 'ctype', d.datctype, 'connection_limit', d.datconnlimit, 'template', d.datistemplate,
+    'allow', d.datallowconn, 'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),
+    'collation_version', to_jsonb(d) ->> 'datcollversion', 'comment', shobj_description(d.oid, 'pg_database'),
+    'grants', (SELECT coalesce(json_agg(json_build_array(
+            CASE g.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(g.grantee) END, g.privilege_type, g.is_grantable)
+            ORDER BY g.grantee = 0 DESC, pg_get_userbyid(g.grantee) COLLATE "C", g.privilege_type), '[]')
+        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) g),
+    'settings', (SELECT coalesce(json_agg(json_build_array(
+            CASE s.setrole WHEN 0 THEN '' ELSE pg_get_userbyid(s.setrole) END, s.setconfig)
+            ORDER BY s.setrole = 0 DESC, pg_get_userbyid(s.setrole) COLLATE "C"), '[]')
+        FROM pg_db_role_setting s WHERE s.setdatabase = d.oid))
+FROM pg_database d WHERE d.datname = {name}"""
+
+# Names, object ids and whether clients may connect, of all databases: what a swap has done is read from the ids.
+DATABASES = """
+SELECT coalesce(json_object_agg(datname, json_build_object('oid', oid::bigint, 'allow', datallowconn)), '{}')
+FROM pg_database"""
+
+# What stands in a swap's way or is not carried by it.
+OBSTACLES = """
+SELECT json_build_object(
+    'prepared', (SELECT coalesce(json_agg(gid), '[]') FROM pg_prepared_xacts WHERE database = {name}),
+    'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE database = {name}),
+    'subscriptions', (SELECT coalesce(json_agg(subname), '[]') FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = {name})),
+    'superusers', (SELECT coalesce(json_agg(format('%s (process %s, %s)', a.usename, a.pid, a.application_name)), '[]')
+        FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+        WHERE a.datname = {name} AND r.rolsuper AND a.pid <> pg_backend_pid()),
+    'idle', (SELECT coalesce(json_agg(format('%s (process %s, %s) for %s s', a.usename, a.pid, a.application_name,
+            extract(epoch FROM now() - a.state_change)::int)), '[]')
+        FROM pg_stat_activity a WHERE a.datname = {name} AND a.state LIKE 'idle in transaction%'
+            AND a.pid <> pg_backend_pid()
+            AND a.state_change < now() - interval '2 seconds'),
+    'clients', (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = {name} AND a.pid <> pg_backend_pid()))"""
+
+# The swap. One statement, so it goes on to its end on the server when whoever asked for it dies. Clients are held off
+# from the first COMMIT to the last; whatever goes wrong between lets them in again, to the database of before.
+SWAP = """
+DO $namaskah$
+DECLARE
+    began timestamptz := clock_timestamp();
+    ended int := 0;
+    busy int;
+    wrong text;
+BEGIN
+    ALTER DATABASE {live} ALLOW_CONNECTIONS false;
+    ALTER DATABASE {new} ALLOW_CONNECTIONS false;
+    COMMIT;
+    BEGIN
+        LOOP
+            PERFORM pg_stat_clear_snapshot();
+            SELECT count(*), count(*) FILTER (WHERE pg_terminate_backend(pid)) INTO busy, ended
+              FROM pg_stat_activity WHERE datname IN ({live_name}, {new_name}) AND pid <> pg_backend_pid()
+                AND backend_type IS DISTINCT FROM 'autovacuum worker';
+            EXIT WHEN busy = 0;
+            IF clock_timestamp() > began + make_interval(secs => {seconds}) THEN
+                RAISE EXCEPTION '% sessions did not end within {seconds} s', busy;
+            END IF;
+            PERFORM pg_sleep(0.002);
+        END LOOP;
+        ALTER DATABASE {live} RENAME TO {old};
+        ALTER DATABASE {new} RENAME TO {live};
+        ALTER DATABASE {live} ALLOW_CONNECTIONS true;
+    EXCEPTION WHEN OTHERS OR QUERY_CANCELED THEN
+        wrong := SQLERRM;
+    END;
+    IF wrong IS NOT NULL THEN
+        ALTER DATABASE {live} ALLOW_CONNECTIONS true;
+        ALTER DATABASE {new} ALLOW_CONNECTIONS true;
+        COMMIT;
+        RAISE EXCEPTION '%', wrong;
+    END IF;
+    COMMIT;
+    PERFORM set_config('namaskah.held_off', (1000 * extract(epoch FROM clock_timestamp() - began))::text, false);
+END
+$namaskah$"""
+HELD_OFF = "SELECT to_json(current_setting('namaskah.held_off')::numeric)"
+
+
+def name(text: str) -> str:
+    """`text` as a quoted identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+# Of each table: its columns, its key, and how many pages it has. A table without a key is compared by whole rows.
+TABLES = """
+SELECT coalesce(json_object_agg(format('%I.%I', n.nspname, c.relname), json_build_object(
+    'columns', (SELECT coalesce(json_agg(a.attname ORDER BY a.attname COLLATE "C"), '[]') FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'key', (SELECT coalesce(json_agg(a.attname ORDER BY a.attname COLLATE "C"), '[]')
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = c.oid AND i.indisprimary),
+    'pages', pg_relation_size(c.oid) / current_setting('block_size')::bigint,
+    'plain', n.nspname || '.' || c.relname)), '{}')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_depend e
+                    WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')"""
+
+NOW = """
+SELECT json_build_object('next', pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+    'lsn', pg_current_wal_lsn(), 'moment', now())"""
+
+# Rows of some pages that may have been written since. A row shows 32 bits of the transaction that wrote it: with the
+# newest epoch that is not in the future they are whole. {epoch} and {next} are of 64 bits.
+WRITTEN = """
+SELECT coalesce(json_agg(json_build_array({key}, hashtextextended({content}, 0)::text, {further})), '[]')
+FROM ONLY {name} AS namaskah_row
+WHERE ctid >= '({first},0)'::tid AND ctid < '({end},0)'::tid AND {condition}"""
+CONDITION = """(xmin::text::bigint >= 3
+    AND {epoch} + xmin::text::bigint - CASE WHEN {epoch} + xmin::text::bigint >= {next} THEN 4294967296 ELSE 0 END
+        >= {since})"""
+
+KNOWN = """
+SELECT coalesce(json_agg(json_build_array(key, content, number)), '[]') FROM (
+    SELECT key, min(content) AS content, count(*) AS number FROM (
+        SELECT {key} AS key, hashtextextended({content}, 0)::text AS content
+        FROM ONLY {name} AS namaskah_row) AS rows
+    WHERE key IN (SELECT json_array_elements_text({keys})) GROUP BY key) AS found"""
+
+COUNT = "SELECT to_json(count(*)) FROM ONLY {name}"
+
+OF_KEYS = """
+SELECT namaskah_row.* FROM ONLY {name} AS namaskah_row
+WHERE {key} IN (SELECT json_array_elements_text({keys}))"""
+
+SUMS = """
+SELECT coalesce(json_agg(json_build_array(groups, number, sums)), '[]') FROM (
+    SELECT json_build_array({groups}) AS groups, count(*) AS number, json_build_array({sums}) AS sums
+    FROM ({rows}) AS namaskah_row {grouped}) AS found"""

@@ -1,0 +1,130 @@
+"""The order in which a backup becomes a new database beside the live one; each step is told elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.namaskah_backups import manifest, proof, room
+from ansible.module_utils.namaskah_backups.manifest import Backup
+from ansible.module_utils.namaskah_backups.tools import Tools
+from ansible.module_utils.namaskah_host.failure import Failure
+
+from . import copy, keeping, meeting, properties, records, report, rights
+from .records import Record
+from .settings import Asked
+
+_RECOVER = "namaskah-deploy recover ENV"
+
+
+def check(asked: Asked, backup_id: str) -> dict[str, Any]:
+    """Look at everything that would make a restore fail, and change nothing. Raises Failure."""
+    tools, live = meeting.meet(asked)
+    backup = chosen(asked, backup_id)
+    with rights.maintenance(tools, asked) as server:
+        found = meeting.check(tools, asked, server, live)
+    return {"backup": backup.id, "database": live, "clients": found["clients"], "forecast": forecast(backup)}
+
+
+def chosen(asked: Asked, backup_id: str) -> Backup:
+    """The backup to restore: the named one, else the newest whose proof is good. Raises Failure."""
+    root = asked.backup.root
+    if not backup_id:
+        backups = manifest.listed(root)[0] if root.is_dir() else []
+        proved = [backup.id for backup in backups if backup.proof["state"] == "proved" and "database" in backup.content]
+        if not proved:
+            why, next_step = "none of its backups holds a database and is proved", "see `namaskah-deploy backups`"
+            raise Failure("refused", "There is no backup to restore", str(root), why, next_step)
+        backup_id = proved[-1]
+    backup = manifest.require(root, backup_id)
+    if "database" not in backup.content:
+        why, next_step = "it holds files only", "see `namaskah-deploy backups`"
+        raise Failure("refused", f"Backup {backup.id} cannot be restored", str(root), why, next_step)
+    return backup
+
+
+def forecast(backup: Backup) -> dict[str, Any]:
+    """Seconds that restoring and comparing took when the backup was proved; None where it was not."""
+    return {name: backup.proof.get(name) for name in ("restore_seconds", "compare_seconds")}
+
+
+def prepare(asked: Asked, backup_id: str, release: str) -> dict[str, Any]:
+    """Restore a backup into a new database, prove it, carry the properties over, and say what would be lost.
+
+    The live database is only read. `release` is the one that the restore is for. Raises Failure; nothing is left then.
+    """
+    with room.held(asked.backup) as lock:
+        _refuse_unfinished(asked)
+        tools, live = meeting.meet(asked, lock)
+        backup = chosen(asked, backup_id)
+        wanted = backup.content["database"]
+        with rights.maintenance(tools, asked) as server:
+            meeting.check(tools, asked, server, live)
+            notes = [f"database {name} was left by a killed restore" for name in copy.sweep(tools, asked, server)]
+            notes += keeping.retire(tools, asked, server)
+            like = properties.read(server, live)
+        record = _begin(asked, backup, live, like, release)
+        try:
+            record = _filled(tools, asked, record, like, backup)
+            record["notes"] = [*notes, *record["notes"]]
+            folder = records.folder_of(asked, record) / "before"
+            record["loss"] = report.take(tools, asked, (live, record["reference"]), wanted, folder)
+            record = records.write(asked, record, "ready")
+        except BaseException:
+            for name in (record["new"], record["reference"]):
+                copy.drop(tools, asked, name)
+            records.write(asked, record, "abandoned")
+            raise
+    return {"changed": True, **records.summary(record)}
+
+
+def _begin(asked: Asked, backup: Backup, live: str, like: Mapping[str, Any], release: str) -> Record:
+    with room.folder_of_new(replace(asked.backup, root=_made(asked))) as folder:
+        pass
+    name = copy.prefix(asked) + folder.name.lower().replace("-", "_")
+    record = {
+        "id": folder.name,
+        "backup": backup.id,
+        "live": live,
+        "live_oid": like["oid"],
+        "new": name,
+        "reference": f"{name}_ref",
+        "release": release,
+        "of": backup.content["live"],
+        "notes": [],
+    }
+    return records.write(asked, record, "restoring")
+
+
+def _made(asked: Asked) -> Any:
+    asked.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return asked.folder
+
+
+def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Properties, backup: Backup) -> Record:
+    """Fill the new database, prove it as backups are proved, and make it the live one's like."""
+    name, wanted = record["new"], backup.content["database"]
+    times: dict[str, float] = {}
+    begun = time.monotonic()
+    copy.create(tools, asked, wanted, like, name)
+    copy.fill(tools, asked, backup.folder / wanted["file"], name)
+    times["restore"] = round(time.monotonic() - begun, 2)
+    notes = proof.compare(tools, asked.backup, name, wanted)
+    times["compare"] = round(time.monotonic() - begun - times["restore"], 2)
+    copy.analyze(tools, asked, name)
+    with rights.maintenance(tools, asked) as server:
+        properties.carry(server, like, name)
+        notes += copy.check_same(server, like, name)
+        oid = properties.read(server, name)["oid"]
+        copy.clone(server, name, record["reference"])
+    times["whole"] = round(time.monotonic() - begun, 2)
+    return {**record, "new_oid": oid, "seconds": times, "notes": notes}
+
+
+def _refuse_unfinished(asked: Asked) -> None:
+    record = records.unfinished(asked)
+    if record is not None:
+        why = f"restore {record['id']} of backup {record['backup']} is {record['phase']}"
+        raise Failure("refused", "Another restore is not finished", str(asked.folder), why, _RECOVER)

@@ -1,0 +1,142 @@
+"""Does a restore give back what was there, with all that belongs to the database, and keep what it replaced?"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils.namaskah_restore import exchange, keeping, queries
+
+from tests.roles.backup.postgres import Cluster
+from tests.roles.restore.conftest import Restores
+
+PAYMENTS = [
+    "CREATE TABLE payments (id bigint PRIMARY KEY, status text, amount numeric(12,2), note text)",
+    "INSERT INTO payments SELECT g, 'paid', g, 'n' || g FROM generate_series(1, 100) g",
+    "CREATE TABLE ledger (payment bigint, amount numeric)",
+    "INSERT INTO ledger SELECT g, g FROM generate_series(1, 100) g",
+    "GRANT SELECT ON payments TO app",
+    "COMMENT ON TABLE payments IS 'what was paid'",
+]
+PROPERTIES = [
+    "REVOKE ALL ON DATABASE shop FROM PUBLIC",
+    "GRANT CONNECT, TEMP ON DATABASE shop TO app",
+    "GRANT CONNECT ON DATABASE shop TO reader",
+    "ALTER DATABASE shop CONNECTION LIMIT 120",
+    "ALTER DATABASE shop SET work_mem = '7MB'",
+    """ALTER DATABASE shop SET search_path = "$user", public, "odd name" """,
+    "ALTER ROLE owner IN DATABASE shop SET statement_timeout = '77s'",
+    "COMMENT ON DATABASE shop IS 'It''s the shop'",
+]
+REPORT = ({"table": "payments", "group_by": ["status"], "sum": ["amount"]},)
+
+
+@pytest.fixture
+def filled(cluster: Cluster) -> Cluster:
+    cluster.sql(*PAYMENTS, role="owner")
+    cluster.sql(*PROPERTIES)
+    return cluster
+
+
+def damage(cluster: Cluster) -> None:
+    """What a bad release might do after the backup."""
+    cluster.sql(
+        "INSERT INTO payments SELECT g, CASE WHEN g % 2 = 0 THEN 'paid' ELSE 'open' END, 10, 'new'"
+        " FROM generate_series(101, 120) g",
+        "UPDATE payments SET amount = 0 WHERE id <= 7",
+        "DELETE FROM payments WHERE id BETWEEN 50 AND 52",
+        "INSERT INTO ledger VALUES (1, 1), (500, 5)",
+        "ALTER TABLE payments ADD COLUMN shipped boolean",
+        "CREATE TABLE later (n int)",
+        "INSERT INTO later VALUES (1), (1), (2)",
+        role="owner",
+    )
+
+
+def content(cluster: Cluster, database: str = "shop") -> str:
+    return cluster.sql("SELECT * FROM payments ORDER BY id", "SELECT * FROM ledger ORDER BY 1", database=database)
+
+
+def test_restore_gives_back_the_content_and_reports_exactly_what_was_lost(filled: Cluster, restores: Restores) -> None:
+    before = content(filled)
+    backup = restores.backup()
+    damage(filled)
+    damaged = content(filled)
+    told = restores.prepare(backup, report=REPORT)
+    assert told["phase"] == "ready"
+    assert content(filled) == damaged, "nothing of the live database was touched"
+    assert told["loss"]["rows"] == {"inserted": 25, "updated": 7, "deleted": 3}
+    done = exchange.swap_in(restores.asked(report=REPORT), final=True)
+    assert content(filled) == before
+    assert done["phase"] == "confirmed"
+    assert done["loss"]["tables"]["public.payments"]["deleted"] == 3
+    assert done["loss"]["sums"] == [
+        {
+            "table": "public.payments",
+            "groups": [
+                {"change": "inserted", "status": "open", "rows": 10, "sum of amount": "100.00"},
+                {"change": "inserted", "status": "paid", "rows": 10, "sum of amount": "100.00"},
+                {"change": "updated", "status": "paid", "rows": 7, "sum of amount": "0.00"},
+            ],
+        }
+    ]
+    folder = restores.root / "restores" / done["id"] / "lost"
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    lines = (folder / "public.payments.inserted.csv").read_text().splitlines()
+    assert len(lines) == 21
+    assert "shipped" in lines[0]
+    assert (folder / "public.payments.deleted.csv").read_text().splitlines()[1:] == ['"(50)"', '"(51)"', '"(52)"']
+    names = filled.databases()
+    assert done["kept"] in names
+    assert not [name for name in names if name.startswith("namaskah_")]
+    filled.sql(f"ALTER DATABASE {done['kept']} ALLOW_CONNECTIONS true", database="postgres")
+    assert content(filled, done["kept"]) == damaged
+
+
+def test_everything_that_belongs_to_the_database_is_carried_over(filled: Cluster, restores: Restores) -> None:
+    query = queries.PROPERTIES.format(name="'shop'")
+    before = filled.sql(query, database="postgres")
+    backup = restores.backup()
+    done = restores.restore(backup)
+    after = filled.sql(query, database="postgres")
+    words = [json.loads(text) for text in (before, after)]
+    assert words[0].pop("oid") != words[1].pop("oid")
+    assert words[0] == words[1]
+    assert filled.sql("SELECT has_database_privilege('prover', 'shop', 'CONNECT')") == "f"
+    assert filled.sql("SHOW work_mem", role="owner") == "7MB"
+    assert filled.sql("SHOW search_path", role="owner") == '"$user", public, "odd name"'
+    assert filled.sql("SHOW statement_timeout", role="owner") == "77s"
+    assert filled.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'payments'") == "owner"
+    assert filled.sql("SELECT has_table_privilege('app', 'payments', 'SELECT')") == "t"
+    assert filled.sql("SELECT obj_description('payments'::regclass)") == "what was paid"
+    assert filled.sql("SELECT reltuples FROM pg_class WHERE relname = 'payments'") == "100", "analysed"
+    assert done["notes"] == []
+
+
+def test_swap_back_gives_the_replaced_database_back_and_keeps_the_restored_one(
+    filled: Cluster, restores: Restores
+) -> None:
+    backup = restores.backup()
+    damage(filled)
+    damaged = content(filled)
+    restores.restore(backup)
+    filled.sql("INSERT INTO payments VALUES (900, 'paid', 1, 'after the swap')", role="owner")
+    done = exchange.swap_back(restores.asked())
+    assert content(filled) == damaged
+    assert done["phase"] == "returned"
+    assert done["written_meanwhile"] == {"public.payments": 1}
+    kept = keeping.drop_kept(restores.asked(), done["id"])
+    assert kept["kept"] == ""
+    assert done["kept"] not in filled.databases()
+    assert content(filled) == damaged
+
+
+def test_a_second_restore_of_the_same_backup_loses_only_what_was_written_since(
+    filled: Cluster, restores: Restores
+) -> None:
+    """Every row of a restored database was written after the backup, by its transaction's number."""
+    backup = restores.backup()
+    restores.restore(backup)
+    filled.sql("INSERT INTO ledger VALUES (7, 7)", "DELETE FROM payments WHERE id = 9", role="owner")
+    told = restores.prepare(backup)
+    assert told["loss"]["rows"] == {"inserted": 1, "updated": 0, "deleted": 1}

@@ -1,0 +1,217 @@
+"""A restore is killed at each of its steps: is the live database the old or the new one, whole, and is it mended?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible.module_utils.namaskah_backups import proof
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_restore import copy, exchange, mending, properties, records, report, swap
+
+from tests.roles.backup.postgres import Cluster
+from tests.roles.restore.conftest import RELEASE, Restores
+from tests.roles.waiting import until
+
+OLD, NEW = "1000", "100"  # rows of the live database before and after the restore
+
+
+@pytest.fixture
+def shop(cluster: Cluster, restores: Restores) -> Cluster:
+    cluster.sql("CREATE TABLE payments (id int PRIMARY KEY)", "INSERT INTO payments SELECT generate_series(1, 100)",
+                role="owner")  # fmt: skip
+    cluster.sql("ALTER DATABASE shop CONNECTION LIMIT 77")
+    restores.backup()
+    cluster.sql("INSERT INTO payments SELECT generate_series(101, 1000)", role="owner")
+    return cluster
+
+
+def rows(cluster: Cluster) -> str:
+    return cluster.sql("SELECT count(*) FROM payments", role="owner")
+
+
+def killed_in(step: Callable[[], Any]) -> None:
+    """Do a step in a process of its own that kills itself on the way."""
+    child = os.fork()
+    if child == 0:
+        try:
+            step()
+        finally:
+            os._exit(99)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"the step came to its end with {os.waitstatus_to_exitcode(status)}"
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: bool) -> None:
+    """Make a function of ours kill its process before or after it did its work."""
+    real = getattr(module, name)
+
+    def deadly(*words: Any, **options: Any) -> Any:
+        if after:
+            real(*words, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(module, name, deadly)
+
+
+STEPS = [
+    (copy, "create"), (copy, "fill"), (proof, "compare"), (copy, "analyze"), (properties, "carry"),
+    (copy, "clone"), (report, "take"),
+]  # fmt: skip
+ALWAYS = ((copy, "fill", True), (copy, "clone", True))
+CASES = [
+    pytest.param((module, name, after), id=f"{name} {'after' if after else 'before'}",
+                 marks=() if (module, name, after) in ALWAYS else pytest.mark.soak)
+    for module, name in STEPS for after in (False, True)
+]  # fmt: skip
+
+
+@pytest.mark.fault("swap interrupted", ends="old release", where="while the new database is prepared")
+@pytest.mark.parametrize("place", CASES)
+def test_killed_while_it_prepares_leaves_the_live_database_and_is_mended(
+    shop: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str, bool]
+) -> None:
+    with monkeypatch.context() as patched:
+        dying(patched, *place)
+        killed_in(lambda: restores.prepare(""))
+    assert rows(shop) == OLD
+    mended(shop, restores, OLD, "abandoned")
+
+
+def mended(shop: Cluster, restores: Restores, expected: str, phase: str, serving: str = "") -> None:
+    """Recover; then everything is final, and a restore can be made again."""
+    told = mending.recover(restores.asked(), serving)
+    assert told["state"] == phase
+    assert rows(shop) == expected
+    assert shop.sql("SELECT datallowconn, datconnlimit FROM pg_database WHERE datname = 'shop'") == "t|77"
+    assert not [name for name in shop.databases() if name.startswith("namaskah_")]
+    assert mending.recover(restores.asked(), serving)["state"] == "nothing"
+    assert restores.restore("")["phase"] == "confirmed"
+    assert rows(shop) == NEW
+
+
+SWAP_STEPS = [
+    pytest.param(place, id=f"{place[1]} {'after' if place[2] else 'before'}")
+    for place in ((swap, "swap", False), (swap, "swap", True), (records, "write", True), (report, "take", False))
+]
+
+
+@pytest.mark.fault("swap interrupted", ends="returned", where="around the two renames")
+@pytest.mark.parametrize("place", SWAP_STEPS)
+def test_killed_around_the_swap_is_the_old_or_the_new_one_and_recovery_gives_the_old_one_back(
+    shop: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str, bool]
+) -> None:
+    restores.prepare("")
+    with monkeypatch.context() as patched:
+        dying(patched, *place)
+        killed_in(lambda: exchange.swap_in(restores.asked(), final=False))
+    assert rows(shop) in {OLD, NEW}
+    phase = "returned" if rows(shop) == NEW else "abandoned"
+    mended(shop, restores, OLD, phase)
+
+
+@pytest.mark.fault("swap interrupted", ends="new release", where="swapped, and its release stands")
+def test_a_swap_stands_whose_release_every_host_serves(shop: Cluster, restores: Restores) -> None:
+    restores.prepare("")
+    exchange.swap_in(restores.asked(), final=False)
+    told = mending.recover(restores.asked(), RELEASE)
+    assert told["state"] == "confirmed"
+    assert rows(shop) == NEW
+
+
+@pytest.mark.fault("swap interrupted", ends="returned", where="while it is swapped back")
+def test_killed_while_it_swaps_back_is_mended(
+    shop: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for after in (False, True):
+        restores.restore("")
+        with monkeypatch.context() as patched:
+            dying(patched, swap, "swap", after)
+            killed_in(lambda: exchange.swap_back(restores.asked()))
+        assert rows(shop) == (OLD if after else NEW)
+        assert mending.recover(restores.asked(), "")["state"] == "returned"
+        assert rows(shop) == OLD
+
+
+@pytest.fixture
+def stubborn(shop: Cluster) -> Any:
+    """Starts a superuser's session in a database, which nobody but a superuser can end."""
+    sessions: list[subprocess.Popen[str]] = []
+
+    def start(database: str = "shop") -> None:
+        words = [str(shop.binaries / "psql"), "-XqAt", "-h", str(shop.folder), "-U", "admin", "-d", database]
+        session = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write("SELECT 1;\n")
+        session.stdin.flush()
+        session.stdout.readline()
+        sessions.append(session)
+
+    yield start
+    for session in sessions:
+        session.kill()
+        session.communicate()
+
+
+@pytest.mark.fault("swap interrupted", ends="old release", where="a session that cannot be ended comes in between")
+def test_a_session_that_cannot_be_ended_lets_clients_into_the_old_database(
+    shop: Cluster, restores: Restores, stubborn: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restores.prepare("")
+    real = swap.swap
+
+    def late(*words: Any) -> float:
+        stubborn()  # it comes after everything was looked at
+        return real(*words)
+
+    monkeypatch.setattr(swap, "swap", late)
+    with pytest.raises(Failure, match="superuser"):
+        exchange.swap_in(restores.asked(hold_timeout=0.3), final=True)
+    assert rows(shop) == OLD
+    assert restores.phases() == ["ready"]
+
+
+@pytest.mark.fault("swap interrupted", ends="old release", where="the server is stopped at once")
+def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, restores: Restores) -> None:
+    """A session that only the test can end holds the swap where clients are held off; then the server is gone."""
+    restores.prepare("")
+    held = stopped_session(shop)
+    failures: list[BaseException] = []
+
+    def swapping() -> None:
+        try:
+            exchange.swap_in(restores.asked(hold_timeout=60), final=True)
+        except Failure as failure:
+            failures.append(failure)
+
+    worker = threading.Thread(target=swapping)
+    worker.start()
+    closed = "SELECT datallowconn FROM pg_database WHERE datname = 'shop'"
+    until(lambda: shop.sql(closed, database="postgres") == "f", "clients to be held off")
+    shop.stop("immediate")
+    worker.join()
+    held.kill()
+    held.communicate()
+    shop.start()
+    assert failures
+    assert restores.phases() == ["swapping"]
+    assert shop.sql(closed, database="postgres") == "f", "the state that has to be mended"
+    mended(shop, restores, OLD, "abandoned")
+
+
+def stopped_session(shop: Cluster) -> subprocess.Popen[str]:
+    """A session whose server process is stopped (SIGSTOP), so that it does not end when it is told to."""
+    words = [str(shop.binaries / "psql"), "-XqAt", "-h", str(shop.folder), "-U", "owner", "-d", "shop"]
+    session = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert session.stdin is not None
+    assert session.stdout is not None
+    session.stdin.write("SELECT pg_backend_pid();\n")
+    session.stdin.flush()
+    os.kill(int(session.stdout.readline()), signal.SIGSTOP)
+    return session
