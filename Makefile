@@ -14,6 +14,9 @@ unexport PYTHONPATH PYTHONHOME ANSIBLE_CONFIG VIRTUAL_ENV
 export LC_ALL := C.UTF-8
 
 PYTEST := $(BIN)/python -m pytest
+# Tests wait a lot, for hosts and for time to pass: three workers keep two cores busy (docs/guides/testing.md).
+WORKERS ?= 3
+BESIDE := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help
@@ -58,7 +61,7 @@ lab-down: $(VENV)/.dev ## Remove them
 # --- Prove it -------------------------------------------------------------------------------------
 .PHONY: test soak trial bench coverage
 test: setup lint ## Run every check and every test (ARGS="-k name" for some)
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(BESIDE) $(ARGS)
 
 soak: setup ## Run the long counts and add a row to the table in docs
 	@$(PYTEST) -m soak $(ARGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import ansible.module_utils
 import pytest
 
+from tests import grouping
 from tests.faults import plugin as faults
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(faults, "namaskah-faults")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long counts to their own commands; without root leave the lab out, visibly. CI leaves nothing out."""
     chosen = config.getoption("-m")
@@ -41,6 +43,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         gone = set(dropped)
         items[:] = [item for item in items if item not in gone]
+    if config.getoption("loadgroup", default=False):  # set by pytest-xdist in its workers
+        grouping.group(items)
     if os.geteuid() != 0 and os.environ.get("CI") != "true":
         for item in items:
             if item.get_closest_marker("lab"):

@@ -44,7 +44,7 @@ def kill_all(running: subprocess.Popen[str]) -> None:
     processes = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
     for process in processes:
         process.send_signal(signal.SIGKILL)
-    running.wait(timeout=30)
+    running.communicate(timeout=30)  # reads and closes its pipe, too
 
 
 def wait_until(true: Callable[[], Any], seconds: float) -> None:

@@ -15,6 +15,8 @@ from tests.lab.cgroup import ControlGroup
 from tests.lab.command import run
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
+from tests.lab.locks import exclusive
+from tests.lab.paths import state_dir
 
 pytestmark = pytest.mark.lab
 
@@ -59,9 +61,12 @@ def killed_run(name: str, *, with_watcher: bool) -> Lab:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "booted\n"
         lab = Lab.open(name)
-        if with_watcher:
-            ControlGroup(name, "watch").kill()
-        os.kill(owner.pid, signal.SIGKILL)
+        with exclusive(state_dir() / ".lock"):  # other tests make labs meanwhile, and would remove it
+            if with_watcher:
+                ControlGroup(name, "watch").kill()
+            os.kill(owner.pid, signal.SIGKILL)
+            owner.wait()
+            assert not with_watcher or "process" in traces(lab), "somebody removed it already, so this proves nothing"
     return lab
 
 
@@ -104,7 +109,6 @@ def test_the_next_lab_removes_the_leftovers_of_a_killed_run_only(lab: Lab, make_
     kept.record.owner = None  # As if made by `up`; its watcher still knows whose it is.
     kept.record.save()
     leftover = killed_run("orphan-unwatched", with_watcher=True)
-    assert "process" in traces(leftover), "somebody removed it already, so this proves nothing"
 
     make_lab()
 

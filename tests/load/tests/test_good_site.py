@@ -27,7 +27,7 @@ def test_a_kind_that_did_nothing_is_no_pass() -> None:
 def test_the_rate_is_kept() -> None:
     with running() as site:
         report = load(only(site, "get", rate=100.0, seconds=2.0))
-    assert 190 <= report.kinds["get"].sent <= 201
+    assert 95 <= report.kinds["get"].sent / report.seconds <= 100.5  # its time may be longer on a busy machine
 
 
 def test_the_rate_is_kept_while_the_answers_are_slow() -> None:
