@@ -24,6 +24,12 @@ def group(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places[item][0])
 
 
+def without_group(nodeid: str) -> str:
+    """Return a test's name as it is without workers: pytest-xdist puts `@group` behind it."""
+    name, mark, group_name = nodeid.rpartition("@")
+    return name if mark and not {"]", ":"} & set(group_name) else nodeid
+
+
 def _place(item: pytest.Item) -> tuple[int, str]:
     """Return the rank and the name of an item's group: its suite, its fleet or its file."""
     path = item.nodeid.partition("::")[0]
