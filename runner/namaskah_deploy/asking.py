@@ -8,7 +8,7 @@ from namaskah_deploy.environments import Environment
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.request import CHANGING, Kind, Request
 
-_ASKS = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.PROVISION, Kind.RECOVER})
+_ASKS = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.PROVISION, Kind.RECOVER, Kind.BACKUPS_PRUNE})
 
 
 def confirm(
@@ -41,11 +41,13 @@ def confirm(
 
 def question(request: Request, environment: Environment) -> str:
     """Return the question for `request`, which names what is done and where."""
-    hosts = ", ".join(request.limit or environment.members("app")) or "no host"
+    group = "database" if request.kind is Kind.BACKUPS_PRUNE else "app"
+    hosts = ", ".join(request.limit or environment.members(group)) or "no host"
     what = {
         Kind.DEPLOY: f"Release {request.ref or 'the ref of the inventory'} to",
         Kind.ROLLBACK: f"Go back to {request.tag or 'the last good release before the live one'} on",
         Kind.PROVISION: "Provision",
         Kind.RECOVER: "Bring to a final state (an unconfirmed switch returns)",
+        Kind.BACKUPS_PRUNE: "Remove the backups shown above from",
     }[request.kind]
     return f"{what} {environment.name} ({hosts})?"

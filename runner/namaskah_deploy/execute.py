@@ -10,24 +10,41 @@ from typing import Any, TextIO
 import click
 from rich.console import Console
 
-from namaskah_deploy import asking, conduct, environments, outcome, plan, preview, progress, summary, tables
+from namaskah_deploy import (
+    asking,
+    backup_tables,
+    conduct,
+    environments,
+    outcome,
+    plan,
+    preview,
+    progress,
+    summary,
+    tables,
+)
 from namaskah_deploy.environments import Environment
 from namaskah_deploy.live import LiveTable, Waiting
 from namaskah_deploy.options import Options
 from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.progress import Display
 from namaskah_deploy.report import Report, document
-from namaskah_deploy.request import Kind, Request
+from namaskah_deploy.request import BACKUPS, Kind, Request
 from namaskah_deploy.surroundings import Surroundings, new_run_id
 
-READING = frozenset({Kind.STATUS, Kind.RELEASES, Kind.BACKUPS})
+READING = frozenset(
+    {Kind.STATUS, Kind.RELEASES, Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_VERIFY, Kind.BACKUPS_PREVIEW}
+)
 """Kinds that only ask the hosts: they show what was said, and leave no record."""
 _ANSWERS = {
     Kind.STATUS: "namaskah_status",
     Kind.RELEASES: "namaskah_status",
-    Kind.BACKUPS: "namaskah_backups",
+    **dict.fromkeys(BACKUPS, "namaskah_backups"),
+    Kind.BACKUPS_PREVIEW: "namaskah_backup_prune",
+    Kind.BACKUPS_PRUNE: "namaskah_backup_prune",
     Kind.PLAN: "namaskah_plan",
 }
+_FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.RELEASES, Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW}
+"""Kinds before whose question the operator is shown what the hosts say, and the kind that asks them."""
 
 
 def execute(request: Request, options: Options, surroundings: Surroundings, *, lease_only: bool = False) -> int:
@@ -40,7 +57,7 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
         return 0
 
     def outlook() -> Iterable[str]:
-        return _outlook(request, environment, surroundings) if request.kind is Kind.ROLLBACK else ()
+        return _outlook(request, environment, surroundings) if request.kind in _FORESEEN else ()
 
     asking.confirm(request, environment, yes=options.yes, terminal=surroundings.terminal, preview=outlook)
     display = _display(request, options, run_id)
@@ -80,11 +97,14 @@ def _session(
 
 
 def _outlook(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
-    """Ask the hosts where a rollback would lead; a host that gives no answer is no reason not to ask the operator."""
-    question = Request(kind=Kind.RELEASES, environment=request.environment, limit=request.limit, by=request.by)
+    """Ask the hosts what a change would lead to; a host that gives no answer is no reason not to ask the operator."""
+    asked = _FORESEEN[request.kind]
+    question = Request(kind=asked, environment=request.environment, limit=request.limit, by=request.by)
     run_id = new_run_id()
     session = _session(environment, surroundings, progress.Silent(), state=None)
     report, _ = conduct.run(question, _plan(question, environment, surroundings, run_id), run_id, session)
+    if asked is Kind.BACKUPS_PREVIEW:
+        return backup_tables.lines(_told(report))
     return preview.lines(_told(report), request.tag)
 
 

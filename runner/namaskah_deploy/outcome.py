@@ -31,7 +31,7 @@ MEANING: Mapping[Code, str] = {
     Code.REFUSED: "The command was refused: a word is wrong, or a confirmation is missing. Nothing was started.",
     Code.RETURNED: "Failed after the switch had begun, and returned: every host serves the release of before.",
     Code.NOT_RETURNED: "Failed, and NOT returned on every host. Act now: the message names the hosts and the command.",
-    Code.CHECKS_FAILED: "The checks of `verify` failed. Nothing was changed.",
+    Code.CHECKS_FAILED: "The checks of `verify` failed, or `backups verify` found damage. Nothing was changed.",
     Code.UNREACHABLE: "A host, or the repository, could not be reached before anything was switched.",
     Code.LEASE_HELD: "Another run holds the lease of the application. Nothing was changed.",
     Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
@@ -41,6 +41,7 @@ MEANING: Mapping[Code, str] = {
 AFTER_SWITCH = ("activation", "confirmation", "finish")
 """The phases from which on a host may serve another release than before; others also have a part in preflight."""
 _AFTER_LOCK = ("lock", "preparation", "migration", *AFTER_SWITCH)
+_CHECKING = (Kind.VERIFY, Kind.BACKUPS_VERIFY)
 _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
 _LONGEST_WHY = 300
@@ -109,7 +110,7 @@ def _cause(request: Request, part: Part) -> tuple[Code, str]:
         (part.stopped, Code.INTERRUPTED, "interrupted"),
         (_lease_held(part), Code.LEASE_HELD, "another run holds the lease"),
         (bool(lost), Code.UNREACHABLE, f"{', '.join(lost)} cannot be reached"),
-        (request.kind is Kind.VERIFY and bool(phases), Code.CHECKS_FAILED, "the checks failed"),
+        (request.kind in _CHECKING and bool(phases), Code.CHECKS_FAILED, "the checks failed"),
         (bool(phases), Code.FAILED, f"failed in {', '.join(phases)}"),
         (bool(part.missing), Code.FAILED, f"the playbook never reached {', '.join(part.missing)}"),
         (part.completed and not part.processed, Code.FAILED, "no host took part"),

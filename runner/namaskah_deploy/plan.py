@@ -26,11 +26,32 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.STATUS: ("app",),
     Kind.RELEASES: ("app",),
     Kind.BACKUPS: ("database",),
+    Kind.BACKUPS_SHOW: ("database",),
+    Kind.BACKUPS_VERIFY: ("database",),
+    Kind.BACKUPS_KEEP: ("database",),
+    Kind.BACKUPS_UNKEEP: ("database",),
+    Kind.BACKUPS_PREVIEW: ("app", "database"),
+    Kind.BACKUPS_PRUNE: ("app", "database"),
     Kind.PLAN: ("app",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
 
-_PLAYBOOK = {kind: kind.value for kind in Kind} | {Kind.RELEASES: "status"}
+_BACKUP_ACTS: Mapping[Kind, str] = {
+    Kind.BACKUPS: "listed",
+    Kind.BACKUPS_SHOW: "shown",
+    Kind.BACKUPS_VERIFY: "verified",
+    Kind.BACKUPS_KEEP: "kept",
+    Kind.BACKUPS_UNKEEP: "unkept",
+}
+_PRUNING: Mapping[Kind, str] = {Kind.BACKUPS_PREVIEW: "preview", Kind.BACKUPS_PRUNE: "pruned"}
+"""What the role is told to do with backups that there are."""
+
+_PLAYBOOK = {
+    **{kind: kind.value for kind in Kind},
+    Kind.RELEASES: "status",
+    **dict.fromkeys(_BACKUP_ACTS, "backups"),
+    **dict.fromkeys(_PRUNING, "prune"),
+}
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 
 _OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR"
@@ -137,6 +158,9 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "namaskah_ref": request.ref,
         "namaskah_target_tag": request.tag if request.kind in SWITCHING else "",
         "namaskah_allow": request.allow,
+        "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
+        "backup_list_id": request.backup,
+        "backup_prune_state": _PRUNING.get(request.kind, ""),
         "status_releases": "true" if request.kind is Kind.RELEASES else "",
     }
     return {name: value for name, value in said.items() if value}

@@ -25,6 +25,9 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("to", "target", ("target", "release")),
     ("backup", "backup", ("id",)),
     ("backup proof", "backup", ("proof",)),
+    ("backup warnings", "backup", ("warnings",)),
+    ("database rollback", "backup", ("rollback",)),
+    ("backups removed", "backup", ("removed",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("migrations", "migration", ("applied",)),
 )

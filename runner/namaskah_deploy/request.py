@@ -18,11 +18,20 @@ class Kind(enum.StrEnum):
     STATUS = "status"
     RELEASES = "releases"
     BACKUPS = "backups"
+    BACKUPS_SHOW = "backups show"
+    BACKUPS_VERIFY = "backups verify"
+    BACKUPS_KEEP = "backups keep"
+    BACKUPS_UNKEEP = "backups unkeep"
+    BACKUPS_PREVIEW = "backups prune --dry-run"
+    BACKUPS_PRUNE = "backups prune"
     PLAN = "plan"
 
 
-CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION})
+CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE})
 """Kinds that change something: they need `--yes` where nobody can be asked."""
+
+BACKUPS = frozenset({Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_VERIFY, Kind.BACKUPS_KEEP, Kind.BACKUPS_UNKEEP})
+"""Kinds that the hosts answer by a list of backups."""
 
 SWITCHING = frozenset({Kind.DEPLOY, Kind.ROLLBACK})
 """Kinds that move traffic to another release, and return after a bad end."""
@@ -33,13 +42,15 @@ class Request:
     """One command of the operator. Raises Refused when a word is not allowed.
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
-    ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides.
+    ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
+    the backup that the command is about ("" = all).
     """
 
     kind: Kind
     environment: str
     ref: str = ""
     tag: str = ""
+    backup: str = ""
     limit: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     reason: str = ""
@@ -52,6 +63,8 @@ class Request:
             words.ref(self.ref)
         if self.tag:
             words.ref(self.tag, kind="tag")
+        if self.backup:
+            words.backup(self.backup)
         for word in self.limit:
             words.host_pattern(word)
         for name in self.allow:

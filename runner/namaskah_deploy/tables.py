@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from namaskah_deploy import backup_tables
 from namaskah_deploy.request import Kind
 
 Hosts = Mapping[str, Mapping[str, Any]]
@@ -14,7 +15,8 @@ _GIB = 1024**3
 
 def show(kind: Kind, hosts: Hosts, console: Console) -> None:
     """Print what `hosts` reported as the table of `kind`."""
-    {Kind.STATUS: _status, Kind.RELEASES: _releases, Kind.BACKUPS: _backups, Kind.PLAN: _plan}[kind](hosts, console)
+    shown = {Kind.STATUS: _status, Kind.RELEASES: _releases, Kind.PLAN: _plan}
+    (shown.get(kind) or backup_tables.of(kind))(hosts, console)
 
 
 def lease(hosts: Hosts, console: Console) -> None:
@@ -72,21 +74,6 @@ def _releases(hosts: Hosts, console: Console) -> None:
     _print(console, ["host", "live", "release", "commit", "tag", "state", "by", "since"], rows)
 
 
-def _backups(hosts: Hosts, console: Console) -> None:
-    rows = [
-        [
-            host,
-            *(backup.get(name, "") for name in ("id", "started", "release", "tag", "proof")),
-            _size(backup),
-        ]
-        for host, state in hosts.items()
-        for backup in state.get("backups") or []
-    ]
-    _print(console, ["host", "backup", "started", "of release", "tag", "proof", "MiB"], rows)
-    for host, state in hosts.items():
-        _say(console, host, state.get("wrong") or [])
-
-
 def _plan(hosts: Hosts, console: Console) -> None:
     for host, found in hosts.items():
         console.print(host, style="bold", markup=False)
@@ -99,10 +86,6 @@ def _plan(hosts: Hosts, console: Console) -> None:
 def _say(console: Console, host: str, differences: Iterable[str]) -> None:
     for difference in differences:
         console.print(f"{host}: {difference}", style="red", markup=False, highlight=False)
-
-
-def _size(backup: Mapping[str, Any]) -> str:
-    return f"{(backup.get('bytes') or 0) / 1024**2:.1f}"
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 _OVERRIDE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PATTERN = re.compile(r"!?[A-Za-z0-9*_][A-Za-z0-9._*-]{0,253}")
+_BACKUP = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-z]{1,16}")
 _REASON_LENGTH = 200
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
@@ -37,6 +38,17 @@ def ref(name: str, *, kind: str = "ref") -> str:
             f"the {kind} {name!r} is not allowed",
             "only letters, digits and . _ / @ + -, beginning with a letter or digit, as git itself would accept it",
             next_step=f"give the {kind} another name in git, or name the commit by its 40 digits",
+        )
+    return name
+
+
+def backup(name: str) -> str:
+    """Return `name` when it may name a backup: UTC second and suffix, as `backups list` shows it."""
+    if _BACKUP.fullmatch(name) is None:
+        raise Refused(
+            f"the backup {name!r} is not allowed",
+            "a backup is called by its time and a suffix, such as 20260131T235959Z-4f2a",
+            next_step="see their names: namaskah-deploy backups list ENV",
         )
     return name
 

@@ -11,7 +11,7 @@ from namaskah_deploy.environments import Environment
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.request import CHANGING, Kind, Request
 
-FLEET = Environment("production", Path("hosts.yml"), {"app": ("web1", "web2")})
+FLEET = Environment("production", Path("hosts.yml"), {"app": ("web1", "web2"), "database": ("db1",)})
 
 
 @pytest.mark.parametrize("kind", sorted(CHANGING))
@@ -36,6 +36,7 @@ def test_what_changes_nothing_needs_no_answer(kind: Kind) -> None:
         (Kind.ROLLBACK, "v1", "", (), "Go back to v1 on production (web1, web2)?"),
         (Kind.ROLLBACK, "", "", (), "Go back to the last good release before the live one on production (web1, web2)?"),
         (Kind.PROVISION, "", "", (), "Provision production (web1, web2)?"),
+        (Kind.BACKUPS_PRUNE, "", "", (), "Remove the backups shown above from production (db1)?"),
     ],
 )
 def test_the_question_names_what_and_where(

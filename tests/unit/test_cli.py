@@ -95,6 +95,12 @@ def test_every_end_of_a_release(  # noqa: PLR0917 - the columns of the table abo
         (("production", "--nonsense"), "No such option"),
         (("deploy",), "Missing argument"),
         (("init",), "neither a command nor a declared environment"),
+        (("backups", "prune", "production"), "add --yes"),
+        (("backups", "prume", "production"), "did you mean 'prune'?"),
+        (("backups", "producion"), "did you mean 'production'?"),
+        (("backups", "show", "production"), "Missing argument"),
+        (("backups", "show", "production", "../x"), "is not allowed"),
+        (("backups", "keep", "production", "{{x}}"), "is not allowed"),
     ],
 )
 def test_a_command_that_is_refused_starts_nothing(
@@ -349,3 +355,13 @@ def test_an_environment_may_do_without_the_question(tmp_path: Path) -> None:
     code, text = _at_terminal(made, "production", "--no-color")
     assert (code, made.serving()) == (0, NEW), text
     assert "[y/N]" not in text
+
+
+@pytest.mark.parametrize("words", [("backups",), ("backups", "list")])
+def test_backups_of_an_environment_are_listed_by_two_ways_of_saying_it(
+    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(world(tmp_path), *words, "production", "--limit", "web1", "--print-command") == 0
+    said = capsys.readouterr().out
+    assert "playbooks/backups.yml" in said
+    assert '"backup_list_state": "listed"' in said

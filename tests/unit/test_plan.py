@@ -25,6 +25,8 @@ FLEET = Environment(
     {"all": ("web1", "web2", "db1"), "app": ("web1", "web2"), "database": ("db1",)},
 )
 
+BACKUP = "20260131T235959Z-4f2a"
+
 
 def _plan(kind: Kind = Kind.DEPLOY, environ: dict[str, str] | None = None, **words: Any) -> LaunchPlan:
     fleet = words.pop("fleet", FLEET)
@@ -46,6 +48,10 @@ def _plan(kind: Kind = Kind.DEPLOY, environ: dict[str, str] | None = None, **wor
         (Kind.DEPLOY, {"ref": "v1", "reason": "due"}, {"namaskah_ref": "v1", "namaskah_reason": "due"}),
         (Kind.DEPLOY, {"allow": ("drift", "bad-release")}, {"namaskah_allow": ("drift", "bad-release")}),
         (Kind.RELEASES, {}, {"status_releases": "true"}),
+        (Kind.BACKUPS, {}, {"backup_list_state": "listed"}),
+        (Kind.BACKUPS_KEEP, {"backup": BACKUP}, {"backup_list_state": "kept", "backup_list_id": BACKUP}),
+        (Kind.BACKUPS_PREVIEW, {}, {"backup_prune_state": "preview"}),
+        (Kind.BACKUPS_PRUNE, {}, {"backup_prune_state": "pruned"}),
     ],
 )
 def test_only_what_the_operator_said_is_passed_on(kind: Kind, words: dict[str, Any], variables: dict[str, Any]) -> None:

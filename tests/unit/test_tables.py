@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from namaskah_deploy import preview, tables
+from namaskah_deploy import backup_tables, preview, tables
 from namaskah_deploy.request import Kind
 
 LEASE = {"run": "run-1", "by": "ada@laptop", "since": "2026-11-23T21:00:00Z", "reason": "due"}
@@ -24,8 +24,22 @@ STATE = {
     "free_bytes": 3 * 2**30,
     "drift": ["web@blue does not run"],
     "releases": [LIVE, BAD, OLD, OLDER],
-    "backups": [{"id": "b1", "started": "now", "release": "r1", "tag": "v1", "proof": "passed", "bytes": 2**21}],
+    "backups": [
+        {
+            "id": "b1",
+            "started": "now",
+            "release": "r1",
+            "tag": "v1",
+            "proof": "passed",
+            "bytes": 2**21,
+            "marks": ["warm"],
+        }
+    ],
     "wrong": ["b0 has no manifest"],
+    "verdicts": [
+        {"id": "b0", "stays": False, "does": "would go", "why": "90 days old, and nothing needs it"},
+        {"id": "b1", "stays": True, "does": "stays", "why": "the last proved one"},
+    ],
 }
 
 
@@ -43,7 +57,10 @@ def _text(kind: Kind, hosts: dict[str, Any]) -> str:
             ["web1", "r2", "cccccccccccc", "v2", "blue", "live", "retiring", "ada@laptop", "3.0", "does not run"],
         ),
         (Kind.RELEASES, ["web1", "*", "r2", "r1", "superseded", "bob", "bad"]),
-        (Kind.BACKUPS, ["b1", "passed", "2.0", "b0 has no manifest"]),
+        (Kind.BACKUPS, ["b1", "passed", "2.0", "warm", "b0 has no manifest"]),
+        (Kind.BACKUPS_SHOW, ["web1: b1", "marks", "warm", "started"]),
+        (Kind.BACKUPS_PREVIEW, ["b0", "would go", "90 days", "b1", "stays", "the last proved one"]),
+        (Kind.BACKUPS_PRUNE, ["b0", "b1"]),
     ],
 )
 def test_what_a_table_shows(kind: Kind, words: list[str]) -> None:
@@ -89,4 +106,11 @@ def test_where_a_rollback_would_lead(tag: str, line: str) -> None:
 def test_a_rollback_that_leads_nowhere() -> None:
     assert list(preview.lines({"web1": {}}, "")) == [
         "web1: nothing is live -> no good release before it is kept: name a --tag"
+    ]
+
+
+def test_what_pruning_would_remove_is_said_before_the_question() -> None:
+    assert list(backup_tables.lines({"db1": STATE, "db2": {}})) == [
+        "db1: b0 would go (90 days old, and nothing needs it)",
+        "db2: no backup would go",
     ]

@@ -48,6 +48,8 @@ options:
       parallel_size: {description: Bytes from which it is dumped in parallel., type: int, default: 1073741824}
       jobs: {description: Processes of a parallel dump or restore; 0 is one a processor., type: int, default: 0}
       space_margin: {description: Factor on the estimated room., type: float, default: 1.2}
+      keep_proof: {description: Whether the proved copy stays as a database., type: bool, default: false}
+      rollback_limit: {description: Seconds over which going back to it is warned of., type: int, default: 300}
       timeout: {description: Seconds for everything., type: int, default: 3600}
 author: [namaskah-deploy]
 """

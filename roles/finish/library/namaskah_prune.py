@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_host import lease, retention
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.release import all_of
 
 DOCUMENTATION = r"""
 module: namaskah_prune
@@ -25,7 +26,8 @@ def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict
     """Prune under the lease."""
     with lease.working(contract, run):
         dropped = retention.prune(contract)
-    return {"changed": any(dropped.values()), **dropped}
+        kept = [{name: release.record.get(name, "") for name in ("id", "run")} for release in all_of(contract)]
+    return {"changed": any(dropped.values()), **dropped, "kept": kept}
 
 
 if __name__ == "__main__":

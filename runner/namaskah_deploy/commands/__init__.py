@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from namaskah_deploy.commands.backups import backups
 from namaskah_deploy.commands.common import plain
 from namaskah_deploy.commands.lock import lock
 from namaskah_deploy.commands.rollback import rollback
@@ -25,7 +26,7 @@ ALL: tuple[click.Command, ...] = (
     plain("status", Kind.STATUS, "Show what each host runs, and what differs from its records."),
     plain("releases", Kind.RELEASES, "List the releases on each host."),
     plain("backup", Kind.BACKUP, "Back up the database and the files, and prove the backup."),
-    plain("backups", Kind.BACKUPS, "List the backups."),
+    backups,
     plain("verify", Kind.VERIFY, "Check what runs now: HTTP, WebSocket, static files, processes, hosts."),
     plain("recover", Kind.RECOVER, _RECOVER_HELP),
     plain("abort", Kind.RECOVER, "The same as recover: end a release that nobody ended."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -166,3 +167,16 @@ def backups_of(cluster: Cluster) -> Iterator[Backups]:
 def backups(cluster: Cluster) -> Iterator[Backups]:
     with backups_of(cluster) as found:
         yield found
+
+
+@pytest.fixture
+def small_disk(backups: Backups) -> Iterator[Path]:
+    """A file system of 5 MB for backups."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    user = backups.cluster.user
+    backups.root.mkdir()
+    options = f"size=5m,nr_inodes=200,mode=0700,uid={user.uid},gid={user.gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(backups.root)], check=True)
+    yield backups.root
+    subprocess.run(["umount", str(backups.root)], check=True)

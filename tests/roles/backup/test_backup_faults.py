@@ -244,19 +244,6 @@ def test_service_name_cannot_carry_more(backups: Backups, name: str) -> None:
     assert backups.fail(service=name)["class"] == "refused"
 
 
-@pytest.fixture
-def small_disk(backups: Backups) -> Iterator[Path]:
-    """A file system of 5 MB for backups."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    user = backups.cluster.user
-    backups.root.mkdir()
-    options = f"size=5m,nr_inodes=200,mode=0700,uid={user.uid},gid={user.gid}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(backups.root)], check=True)
-    yield backups.root
-    subprocess.run(["umount", str(backups.root)], check=True)
-
-
 @pytest.mark.fault("disk full: backups", ends="refused")
 def test_disk_that_is_too_small_is_refused_before_the_dump(backups: Backups, small_disk: Path) -> None:
     failure = backups.fail()

@@ -18,7 +18,10 @@ FILE = "manifest.json"
 PROOF = "proof.json"  # a proof that was made after the manifest, which never changes
 FORMAT = 1
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,16}")
-_BESIDE = {FILE, PROOF}
+PIN = "pin.json"  # that somebody wants it kept; see pins.py
+WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
+NO_MANIFEST = "it has no manifest"
+_BESIDE = {FILE, PROOF, PIN, WARM}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def listed(root: Path) -> tuple[list[Backup], list[str]]:
             wrong.append(f"{folder.name}: {failure.what} ({failure.why})")
             continue
         if backup is None:
-            wrong.append(f"{folder.name}: it has no manifest, so it is no backup; the next backup removes it")
+            wrong.append(f"{folder.name}: {NO_MANIFEST}, so it is no backup; the next backup removes it")
         else:
             backups.append(backup)
     return sorted(backups, key=lambda backup: (backup.content["number"], backup.id)), wrong

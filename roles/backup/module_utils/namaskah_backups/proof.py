@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 
 from . import catalogue, fingerprint, queries, space
 from .dump import jobs
+from .manifest import WARM
 from .session import Session, address
 from .settings import Settings
 from .tools import Tools
@@ -29,6 +31,11 @@ def prefix(settings: Settings) -> str:
     """How the names of scratch databases begin that this backup root, and no other, makes."""
     place = f"{settings.contract['environment']}/{settings.contract['app']}/{settings.contract['host']}/{settings.root}"
     return f"namaskah_proof_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
+
+
+def warm_prefix(settings: Settings) -> str:
+    """How the names of proved copies begin that this backup root keeps."""
+    return prefix(settings).replace("proof", "warm", 1)
 
 
 def check(tools: Tools, settings: Settings, size: int) -> dict[str, Any]:
@@ -49,18 +56,23 @@ def check(tools: Tools, settings: Settings, size: int) -> dict[str, Any]:
 def prove(tools: Tools, settings: Settings, path: Path, wanted: Mapping[str, Any], backup_id: str) -> dict[str, Any]:
     """Restore the dump at `path` and compare; what was proved, and the seconds that each part took.
 
-    `wanted` is the manifest's `database`. The scratch database is dropped in any case. The caller holds the lock of
-    the backup root, so scratch databases of its name are left over and dropped first. Raises Failure.
+    `wanted` is the manifest's `database`. The scratch database is dropped, or kept under a name of its own where the
+    settings say so (`kept` of the result). The caller holds the lock of the backup root, so scratch databases of its
+    name are left over and dropped first. Raises Failure.
     """
     notes = [f"scratch database {name} was left by a killed backup" for name in _sweep(tools, settings)]
-    owners = _can_give_owners(tools, settings, wanted["fingerprint"]["roles"])
+    known = wanted["fingerprint"]["roles"]
+    owners = _can_give_owners(tools, settings, known, wanted.get("owners", known))
     started = time.monotonic()
-    with _scratch(tools, settings, wanted, prefix(settings) + backup_id.lower().replace("-", "_")) as name:
+    owner = wanted.get("owner", "") if owners else ""
+    with _scratch(tools, settings, wanted, prefix(settings) + backup_id.lower().replace("-", "_"), owner) as name:
         restore(tools, settings, path, name, owners=owners)
         restored = time.monotonic()
         notes += compare(tools, settings, name, wanted)
         compared = time.monotonic()
+        kept = _kept(tools, settings, name) if settings.keep_proof else ""
     return {
+        **({"kept": kept} if kept else {}),
         "state": "proved",
         "moment": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "service": settings.proof_service,
@@ -109,11 +121,17 @@ def compare(tools: Tools, settings: Settings, name: str, wanted: Mapping[str, An
 
 
 def _sweep(tools: Tools, settings: Settings) -> list[str]:
-    """Drop the scratch databases that a killed backup of this root left."""
+    """Drop the scratch databases that a killed backup of this root left, and copies that no backup's record names."""
+    known = {json.loads(path.read_text())["database"] for path in settings.root.glob(f"*/{WARM}")}
     with _maintenance(tools, settings) as server:
-        left: list[str] = server.ask(queries.SCRATCH.format(prefix=queries.literal(prefix(settings))))
+        left: list[str] = [
+            name
+            for beginning in (prefix(settings), warm_prefix(settings))
+            for name in server.ask(queries.SCRATCH.format(prefix=queries.literal(beginning)))
+            if name not in known
+        ]
     for name in left:
-        _drop(tools, settings, name)
+        drop(tools, settings, name)
     return left
 
 
@@ -121,7 +139,7 @@ def _maintenance(tools: Tools, settings: Settings) -> Session:
     return Session(tools, settings, settings.proof_service, MAINTENANCE)
 
 
-def _can_give_owners(tools: Tools, settings: Settings, roles: Sequence[str]) -> bool:
+def _can_give_owners(tools: Tools, settings: Settings, roles: Sequence[str], owners: Sequence[str]) -> bool:
     """Whether the proof can restore owners and rights, too. Raises Failure when a role that they need is missing."""
     with _maintenance(tools, settings) as server:
         state = server.ask(queries.PROVER)
@@ -132,14 +150,15 @@ def _can_give_owners(tools: Tools, settings: Settings, roles: Sequence[str]) -> 
         raise Failure(
             "failed", "The backup cannot be restored", where, why, "create these roles there, as on the live server"
         )
-    return bool(state["superuser"])
+    return bool(state["superuser"] or (settings.keep_proof and set(owners) <= set(state["memberships"])))
 
 
 @contextlib.contextmanager
-def _scratch(tools: Tools, settings: Settings, wanted: Mapping[str, Any], name: str) -> Iterator[str]:
-    """An empty database like the original that nobody else may enter, dropped at the end."""
+def _scratch(tools: Tools, settings: Settings, wanted: Mapping[str, Any], name: str, owner: str) -> Iterator[str]:
+    """An empty database like the original that nobody else may enter, dropped at the end unless it is renamed."""
     words = ["createdb", "--no-password", f"--maintenance-db={address(settings.proof_service, MAINTENANCE)}"]
-    words += [f"--template={settings.proof_template}", f"--encoding={wanted['encoding']}", *locale_words(wanted), name]
+    words += [f"--template={settings.proof_template}", f"--encoding={wanted['encoding']}", *locale_words(wanted)]
+    words += [f"--owner={owner}", name] if owner else [name]
     where = f"PostgreSQL service {settings.proof_service}"
     what, next_step = "The scratch database cannot be made", "mend the cause on the server and make the backup again"
     try:
@@ -148,7 +167,17 @@ def _scratch(tools: Tools, settings: Settings, wanted: Mapping[str, Any], name: 
             server.do(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         yield name
     finally:
-        _drop(tools, settings, name)
+        drop(tools, settings, name)
+
+
+def _kept(tools: Tools, settings: Settings, name: str) -> str:
+    """Make the proved copy ready to serve, and give it the name under which it stays."""
+    with Session(tools, settings, settings.proof_service, name) as session:
+        session.do("ANALYZE")
+    kept = name.replace(prefix(settings), warm_prefix(settings), 1)
+    with _maintenance(tools, settings) as server:
+        server.do(f"ALTER DATABASE {name} RENAME TO {kept}")
+    return kept
 
 
 def locale_words(wanted: Mapping[str, Any]) -> list[str]:
@@ -164,7 +193,7 @@ def locale_words(wanted: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _drop(tools: Tools, settings: Settings, name: str) -> None:
+def drop(tools: Tools, settings: Settings, name: str) -> None:
     """Drop a scratch database, thrown out whoever is in it; the next backup does it when this one cannot."""
     words = ["dropdb", "--no-password", "--if-exists", "--force"]
     words += [f"--maintenance-db={address(settings.proof_service, MAINTENANCE)}", name]

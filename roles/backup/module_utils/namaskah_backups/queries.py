@@ -14,7 +14,8 @@ SELECT json_build_object(
     'name', d.datname, 'version', current_setting('server_version'),
     'version_num', current_setting('server_version_num')::int, 'encoding', pg_encoding_to_char(d.encoding),
     'collate', d.datcollate, 'ctype', d.datctype, 'size', pg_database_size(d.oid),
-    'large_objects_size', pg_table_size('pg_largeobject'), 'row', to_json(d), 'user', current_user)
+    'large_objects_size', pg_table_size('pg_largeobject'), 'row', to_json(d), 'user', current_user,
+    'owner', pg_get_userbyid(d.datdba))
 FROM pg_database d WHERE d.datname = current_database()"""
 
 SNAPSHOT = """
@@ -120,11 +121,33 @@ SELECT coalesce(json_agg(DISTINCT r.rolname), '[]') FROM pg_roles r WHERE r.roln
     UNION
     SELECT unnest(p.polroles) FROM pg_policy p)"""  # noqa: S608 - made of this file's own words
 
+# Roles that own something: who restores owners, too, must be a member of each. The owner of the database is no
+# surrogate for pg_database_owner, which is whoever owns the copy.
+OWNERS = f"""
+SELECT coalesce(json_agg(DISTINCT r.rolname), '[]') FROM pg_roles r WHERE r.rolname !~ '^pg_' AND r.oid IN (
+    SELECT d.datdba FROM pg_database d WHERE d.datname = current_database()
+    UNION
+    SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE {_OWN} AND {_UNBROUGHT.format("pg_class", "c.oid")}
+    UNION
+    SELECT n.nspowner FROM pg_namespace n WHERE {_OWN} AND {_UNBROUGHT.format("pg_namespace", "n.oid")}
+    UNION
+    SELECT t.typowner FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+      WHERE t.typtype IN ('e', 'd', 'r')
+        AND {_OWN} AND {_UNBROUGHT.format("pg_type", "t.oid")}
+    UNION
+    SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE {_OWN} AND {_UNBROUGHT.format("pg_proc", "p.oid")}
+    UNION
+    SELECT l.lomowner FROM pg_largeobject_metadata l)"""  # noqa: S608 - made of this file's own words
+
 # Of the server that proves: what the asking role may do there, and where its data lies.
 PROVER = """
 SELECT json_build_object(
     'user', r.rolname, 'superuser', r.rolsuper, 'create', r.rolsuper OR r.rolcreatedb,
-    'roles', (SELECT json_agg(o.rolname) FROM pg_roles o), 'address', host(inet_server_addr()),
+    'roles', (SELECT json_agg(o.rolname) FROM pg_roles o),
+    'memberships', (SELECT json_agg(o.rolname) FROM pg_roles o WHERE pg_has_role(o.oid, 'MEMBER')),
+    'address', host(inet_server_addr()),
     'folder', CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory') END)
 FROM pg_roles r WHERE r.rolname = current_user"""
 

@@ -64,6 +64,32 @@ def _lock(descriptor: int, root: Path) -> None:
         raise Failure("refused", "A backup is being made already", str(root), why, "wait for its end") from None
 
 
+@contextlib.contextmanager
+def used(folder: Path) -> Iterator[None]:
+    """Use a backup: no pruning removes it until the block ends, or the process does. Any number may at once."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def alone_with(folder: Path) -> Iterator[bool]:
+    """Whether nobody uses the backup; then nobody can begin to until the block ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
 def sweep(settings: Settings) -> list[str]:
     """Remove folders without manifest that killed backups left; the caller holds the lock. Gives their names."""
     left = [folder for folder in manifest.folders(settings.root) if not (folder / manifest.FILE).exists()]

@@ -27,6 +27,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "parallel_size": {"type": "int", "default": 1 << 30},
     "jobs": {"type": "int", "default": 0},
     "space_margin": {"type": "float", "default": 1.2},
+    "keep_proof": {"type": "bool", "default": False},
+    "rollback_limit": {"type": "int", "default": 300},
     "timeout": {"type": "int", "default": 3600},
 }
 
@@ -51,6 +53,8 @@ class Settings:
     parallel_size: int
     jobs: int
     space_margin: float
+    keep_proof: bool
+    rollback_limit: int
     timeout: int
     deadline: float = field(default=0.0)
 

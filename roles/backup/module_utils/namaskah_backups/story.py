@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_json
 
-from . import archive, catalogue, dump, fingerprint, manifest, proof, room, space
+from . import archive, catalogue, dump, fingerprint, manifest, outlook, proof, queries, room, space, warm
 from .catalogue import Database, Relation
 from .session import Session
 from .settings import Settings
@@ -45,9 +45,9 @@ def make(settings: Settings) -> dict[str, Any]:
     with room.held(settings) as lock:
         swept = room.sweep(settings)
         before, wrong = manifest.listed(settings.root)
-        with room.folder_of_new(settings) as folder:
+        with room.folder_of_new(settings) as folder, ExitStack() as undo:
             started = room.utc()
-            content = _filled(settings, folder, lock, times)
+            content = _filled(settings, folder, lock, times, undo)
             content |= {
                 "format": manifest.FORMAT,
                 "id": folder.name,
@@ -59,9 +59,11 @@ def make(settings: Settings) -> dict[str, Any]:
                 **manifest.link(before),
             }
             sha256 = manifest.write(folder, content)
-    notes = [*(f"{name} was left by a killed backup and removed" for name in swept), *wrong]
-    made = summary(manifest.Backup(folder, content, sha256, content["proof"]), notes)
-    return {"changed": True, "backup": folder.name, **made}
+            undo.pop_all()
+        backup = manifest.Backup(folder, content, sha256, content["proof"])
+        kept = _keep_copy(settings, backup, before)
+    notes = [*(f"{name} was left by a killed backup and removed" for name in swept), *wrong, *kept]
+    return {"changed": True, "backup": folder.name, **summary(backup, notes, settings)}
 
 
 def prove(settings: Settings, backup_id: str) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def prove(settings: Settings, backup_id: str) -> dict[str, Any]:
         backup = manifest.require(settings.root, backup_id)
         database = backup.content.get("database")
         if backup.proof["state"] not in _UNPROVED or database is None:
-            return summary(backup, [])
+            return summary(backup, [], settings)
         tools, found = _meet(settings)
         proof.check(tools, settings, found.size)
         try:
@@ -81,7 +83,29 @@ def prove(settings: Settings, backup_id: str) -> dict[str, Any]:
             _keep_proof(backup, {"state": "failed", "moment": room.utc(), "why": failure.why})
             raise
         proved = _keep_proof(backup, result)
-    return {"changed": True, **summary(proved, [])}
+        others = [other for other in manifest.listed(settings.root)[0] if other.id != backup_id]
+        kept = _keep_copy(settings, proved, others)
+    return {"changed": True, **summary(proved, kept, settings)}
+
+
+def _keep_copy(settings: Settings, backup: manifest.Backup, others: list[manifest.Backup]) -> list[str]:
+    """Record the copy that the proof kept, and drop the older ones that it supersedes; notes on both."""
+    if "kept" not in backup.proof:
+        return []
+    names, tools = ("service", "owners"), candidates(settings)[0]
+    try:
+        warm.record(backup, {"database": backup.proof["kept"], **{name: backup.proof[name] for name in names}})
+    except OSError as error:
+        # The backup itself is whole and proved: it counts, without the copy that nothing could remember.
+        proof.drop(tools, settings, backup.proof["kept"])
+        return [f"the proved copy was not kept: {error}"]
+    dropped = warm.drop_others(settings, tools, others)
+    notes = [f"the kept database of {name} was superseded and dropped" for name in dropped]
+    if not backup.proof["owners"]:
+        notes.append(
+            "the kept database has no owners and rights of the original: make the proof's role a member of its owners"
+        )
+    return notes
 
 
 def _keep_proof(backup: manifest.Backup, result: dict[str, Any]) -> manifest.Backup:
@@ -92,8 +116,11 @@ def _keep_proof(backup: manifest.Backup, result: dict[str, Any]) -> manifest.Bac
     return replace(backup, proof=content)
 
 
-def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]) -> dict[str, Any]:
-    """Fill the folder with the archive and the dump; the manifest's words about both."""
+def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float], undo: ExitStack) -> dict[str, Any]:
+    """Fill the folder with the archive and the dump; the manifest's words about both.
+
+    `undo` gets what has to happen when the backup does not come to its end.
+    """
     content: dict[str, Any] = {
         "proof": {"state": "none", "policy": "none"},
         "tools": {"python": platform.python_version()},
@@ -109,6 +136,8 @@ def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]
         content["database"] = _dumped(settings, tools, database, folder, times)
         when = _when(settings, database)
         content["proof"] = _timed(times, "proof", lambda: _proved(settings, tools, content["database"], folder, when))
+        if "kept" in content["proof"]:
+            undo.callback(proof.drop, tools, settings, content["proof"]["kept"])
     return content
 
 
@@ -122,6 +151,7 @@ def _dumped(
         moment = catalogue.open_snapshot(session)
         found = catalogue.relations(session)
         rooms = _check_database(settings, tools, database, found, folder)
+        owners: list[str] = sorted(session.ask(queries.OWNERS))
         low = fingerprint.sequences(session, found)
         written = dump.start(tools, settings, folder, database.size, moment.pop("exported"))
         stack.callback(written.program.stop)
@@ -134,8 +164,9 @@ def _dumped(
     return {
         **{
             name: database.facts[name]
-            for name in ("name", "version", "version_num", "size", "encoding", "collate", "ctype")
+            for name in ("name", "owner", "version", "version_num", "size", "encoding", "collate", "ctype")
         },
+        "owners": owners,
         "provider": database.row.get("datlocprovider", ""),
         "locale": database.row.get("datlocale") or database.row.get("daticulocale") or "",
         "collation_version": database.row.get("datcollversion"),
@@ -194,11 +225,12 @@ def _checksums(folder: Path) -> dict[str, Any]:
     return {str(path.relative_to(folder)): dump.checksum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def summary(backup: manifest.Backup, notes: list[str]) -> dict[str, Any]:
-    """What a report says about a backup; the manifest has the rest."""
+def summary(backup: manifest.Backup, notes: list[str], settings: Settings | None = None) -> dict[str, Any]:
+    """What a report says about a backup; the manifest has the rest. With `settings` also what exceeds their limit."""
     content = backup.content
     database = content.get("database", {})
     tables = database.get("fingerprint", {}).get("tables", {})
+    kept = warm.of(backup.folder)
     return {
         "id": backup.id,
         "path": str(backup.folder),
@@ -211,10 +243,13 @@ def summary(backup: manifest.Backup, notes: list[str]) -> dict[str, Any]:
         "proof": backup.proof["state"],
         "proof_details": backup.proof,
         "restore_seconds": backup.proof.get("restore_seconds"),
+        "rollback": outlook.words(backup.proof, kept),
+        "warm": kept["database"] if kept else "",
         "live": content["live"],
         "started": content["started"],
         "timings": content["timings"],
         "invalid_indexes": database.get("fingerprint", {}).get("objects", {}).get("invalid index", []),
+        "warnings": outlook.warnings(backup.proof, kept, settings.rollback_limit) if settings else [],
         "notes": [*notes, *backup.proof.get("notes", []), *_unknown_room(database)],
     }
 
