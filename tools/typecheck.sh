@@ -16,5 +16,5 @@ for folder in runner/namaskah_deploy tests demo tools; do
         set -- "$@" "$folder"
     fi
 done
-# A module in a role's library folder is a program of its own, not part of a package.
-exec mypy "$@" roles/*/library/*.py
+# A module or plugin of a role is a program of its own, not part of a package.
+exec mypy "$@" roles/*/library/*.py roles/*/lookup_plugins/*.py

@@ -78,7 +78,7 @@ class HostResult(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Retry(Event):
-    """A task is tried again on a host."""
+    """A task is tried again on a host; `why` is what a module of ours said of the last try."""
 
     phase: str
     task: str
@@ -86,6 +86,7 @@ class Retry(Event):
     host: str
     attempt: int
     attempts: int
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +157,7 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
             host=host,
             attempt=int(result.get("attempts", 0)),
             attempts=int(result.get("retries", 0)),
+            why=_said(result),
         )
     status = _status(name, data)
     if not status or (action == SPEC_CHECK and status != "failed"):
@@ -175,6 +177,11 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
         failure=failure.read(result, host=host, task=task, unreachable=status == "unreachable") if bad else None,
         ignored=bool(data.get("ignore_errors")),
     )
+
+
+def _said(result: Mapping[str, Any]) -> str:
+    told = result.get("failure")
+    return str(told.get("why", "")) if isinstance(told, Mapping) else ""
 
 
 def _status(name: str, data: Mapping[str, Any]) -> str:

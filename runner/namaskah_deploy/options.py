@@ -40,7 +40,7 @@ _SHARED: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         callback=_words,
         help="Only these hosts or groups, with commas; ! leaves out.",
     ),
-    click.option("--reason", metavar="TEXT", default="", help="Why; kept in the hosts' journal and the report."),
+    click.option("--reason", "-m", metavar="TEXT", default="", help="Why; kept in the hosts' journal and the report."),
     click.option("--allow", metavar="NAME", multiple=True, help="Override the refusal of that name; may be repeated."),
     click.option("--json", is_flag=True, help="Print one JSON document; everything else goes to standard error."),
     click.option("--events", is_flag=True, help="Print each event as a line of JSON while it happens."),

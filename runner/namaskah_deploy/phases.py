@@ -94,7 +94,7 @@ def _note(host: HostState, event: HostStarted | HostResult | Retry) -> None:
         host.task, host.note, host.busy = event.task, "", True
     elif isinstance(event, Retry):
         # Asking a long step for news is no further try of it.
-        host.note = "" if event.action == "async_status" else f"try {event.attempt + 1}"
+        host.note = "" if event.action == "async_status" else f"try {event.attempt + 1}{event.why and f': {event.why}'}"
     else:
         host.busy, host.note = False, ""
         if not event.ignored and _RANK.index(event.status) > _RANK.index(host.status):

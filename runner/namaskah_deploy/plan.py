@@ -33,6 +33,8 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.BACKUPS_PREVIEW: ("app", "database"),
     Kind.BACKUPS_PRUNE: ("app", "database"),
     Kind.PLAN: ("app",),
+    Kind.HOLD: ("app",),
+    Kind.LET_GO: ("app",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
 
@@ -49,6 +51,7 @@ _PRUNING: Mapping[Kind, str] = {Kind.BACKUPS_PREVIEW: "preview", Kind.BACKUPS_PR
 _PLAYBOOK = {
     **{kind: kind.value for kind in Kind},
     Kind.RELEASES: "status",
+    Kind.LET_GO: "let_go",
     **dict.fromkeys(_BACKUP_ACTS, "backups"),
     **dict.fromkeys(_PRUNING, "prune"),
 }
@@ -161,6 +164,8 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
         "backup_list_id": request.backup,
         "backup_prune_state": _PRUNING.get(request.kind, ""),
+        "namaskah_lock_wait": str(request.lock_wait or ""),
+        "lock_seconds": str(request.seconds or ""),
         "status_releases": "true" if request.kind is Kind.RELEASES else "",
     }
     return {name: value for name, value in said.items() if value}

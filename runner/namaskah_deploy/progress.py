@@ -109,7 +109,7 @@ class Lines:
             self._shown = phases.current
             yield f"{phases.current.name}{' again' if phases.current.rounds > 1 else ''} ..."
         if isinstance(event, Retry) and event.action != "async_status":  # asking for news is no further try
-            yield f"  {event.host}: {event.task}: try {event.attempt + 1}"
+            yield f"  {event.host}: {event.task}: try {event.attempt + 1}{event.why and f': {event.why}'}"
         if isinstance(event, HostResult):
             yield from self._of_host(event)
 

@@ -25,6 +25,8 @@ class Kind(enum.StrEnum):
     BACKUPS_PREVIEW = "backups prune --dry-run"
     BACKUPS_PRUNE = "backups prune"
     PLAN = "plan"
+    HOLD = "hold"
+    LET_GO = "let-go"
 
 
 CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE})
@@ -43,7 +45,8 @@ class Request:
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
     ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
-    the backup that the command is about ("" = all).
+    the backup that the command is about ("" = all), `lock_wait` the seconds to wait for a lease, `seconds` those
+    that a hold lasts.
     """
 
     kind: Kind
@@ -54,6 +57,8 @@ class Request:
     limit: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     reason: str = ""
+    lock_wait: int = 0
+    seconds: int = 0
     by: str = field(default="unknown")
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ LAYERS = (
     {"conduct", "summary", "asking", "options", "tables"},
     {"execute"},
     {"commands.common"},
-    {"commands.backups", "commands.lock", "commands.rollback"},
+    {"commands.backups", "commands.deploy", "commands.lock", "commands.rollback"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import activation, lease
+from ansible.module_utils.namaskah_host import activation
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_activate
@@ -25,7 +26,7 @@ options:
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Activate under the lease."""
-    with lease.working(contract, run):
+    with working(contract, run, "activate"):
         return activation.activate(contract, run, module.params["seconds"])
 
 

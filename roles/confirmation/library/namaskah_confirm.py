@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import activation, lease
+from ansible.module_utils.namaskah_host import activation
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_confirm
@@ -23,7 +24,7 @@ options:
 
 def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict[str, Any]:
     """Confirm under the lease."""
-    with lease.working(contract, run):
+    with working(contract, run, "confirm"):
         return activation.confirm(contract, run)
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import lease, retention
+from ansible.module_utils.namaskah_host import retention
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
 from ansible.module_utils.namaskah_host.release import all_of
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_prune
@@ -24,7 +25,7 @@ options:
 
 def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict[str, Any]:
     """Prune under the lease."""
-    with lease.working(contract, run):
+    with working(contract, run, "prune"):
         dropped = retention.prune(contract)
         kept = [{name: release.record.get(name, "") for name in ("id", "run")} for release in all_of(contract)]
     return {"changed": any(dropped.values()), **dropped, "kept": kept}

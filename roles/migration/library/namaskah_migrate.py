@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.migrate import Migration
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_migrate
@@ -28,10 +28,10 @@ options:
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """List or apply under the lease."""
-    build = Build(contract, run)
-    build.venv = Path(contract.root) / "venvs" / build.release.record["venv"]
-    migration = Migration(build)
-    with lease.working(contract, run):
+    with working(contract, run, "migrate") as held:
+        build = Build(contract, run, held)
+        build.venv = Path(contract.root) / "venvs" / build.release.record["venv"]
+        migration = Migration(build)
         if not module.params["apply"]:
             return {"pending": migration.pending()}
         result = migration.apply()

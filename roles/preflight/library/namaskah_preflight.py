@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import readiness
+from ansible.module_utils.namaskah_host import lease, readiness
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
@@ -42,7 +42,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     live = current(contract)
     record = live.record if live else {}
     shown = {"release": record["id"], "commit": record["commit"], "tag": record["tag"]} if record else {}
-    return {"complaints": [], "live": shown}
+    return {"complaints": [], "live": shown, "holder": lease.holder(contract)}
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_prepare
@@ -25,8 +25,8 @@ options:
 
 def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict[str, Any]:
     """Prepare under the lease."""
-    with lease.working(contract, run):
-        result = Build(contract, run).prepare()
+    with working(contract, run, "prepare") as held:
+        result = Build(contract, run, held).prepare()
     return {"changed": not result["reused"], **result}
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -10,6 +11,7 @@ from ansible.module_utils.namaskah_host import activation, lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_recover
@@ -23,23 +25,24 @@ options:
   decided: {description: Runs whose switch some host has confirmed., type: list, elements: str, default: []}
   why: {description: The reason that the record keeps., type: str, required: true}
   bad: {description: Whether the release itself failed., type: bool, default: false}
+  proved: {description: "Run and fence of a holder whose controller is known to be dead.", type: dict, default: {}}
 """
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
-    """Recover, unless a living run of somebody else holds the lease."""
-    holder = lease.holder(contract)
-    if holder and holder["run"] != run["id"] and not run.get("force"):
-        raise lease.held(contract, holder, "a run that has not expired holds it")
+    """Recover under the lease, which is taken from a run that is over, never from a living one."""
+    asked = module.params
     if not (contract.root / "releases").is_dir():
         return {"host": contract.host, "state": "nothing", "serving": None, "from": None, "to": None, "why": ""}
+    run = {**run, "kind": "recover", "id": run["id"] or f"recover-{secrets.token_hex(4)}"}
+    run["fence"] = lease.acquire(contract, run, proved=asked["proved"], ending=True)["fence"]
     try:
-        result = activation.recover(contract, module.params["decided"], module.params["why"], bad=module.params["bad"])
+        with working(contract, run, "recover"):
+            result = activation.recover(contract, asked["decided"], asked["why"], bad=asked["bad"])
     except Failure as failure:
         failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}  # type: ignore[attr-defined]
         raise
-    if holder:
-        lease.release(contract, holder["run"])
+    lease.release(contract, run["id"], run["fence"])
     return result
 
 
@@ -50,5 +53,6 @@ if __name__ == "__main__":
             "decided": {"type": "list", "elements": "str", "default": []},
             "why": {"type": "str", "required": True},
             "bad": {"type": "bool", "default": False},
+            "proved": {"type": "dict", "default": {}},
         },
     )

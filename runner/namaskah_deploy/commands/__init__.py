@@ -7,6 +7,7 @@ import click
 
 from namaskah_deploy.commands.backups import backups
 from namaskah_deploy.commands.common import plain
+from namaskah_deploy.commands.deploy import deploy
 from namaskah_deploy.commands.lock import lock
 from namaskah_deploy.commands.rollback import rollback
 from namaskah_deploy.request import Kind
@@ -16,11 +17,7 @@ _RECOVER_HELP = """Bring every host to a final state, from whatever is found the
 An unconfirmed switch returns, or is completed where another host has confirmed it. Running it again changes nothing."""
 
 ALL: tuple[click.Command, ...] = (
-    plain(
-        "deploy",
-        Kind.DEPLOY,
-        "Release to ENV: back up, prepare, switch, verify, confirm. `namaskah-deploy ENV` is short for it.",
-    ),
+    deploy,
     rollback,
     plain("plan", Kind.PLAN, "Say what a release would do on each host; change nothing."),
     plain("status", Kind.STATUS, "Show what each host runs, and what differs from its records."),

@@ -9,6 +9,14 @@ from namaskah_deploy.request import Kind, Request
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
+lock_wait = click.option(
+    "--lock-wait",
+    type=click.IntRange(0, 86400),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for a lease that somebody else holds, saying who does.",
+)
+
 
 def carry_out(kind: Kind, env: str, options: Options, *, lease_only: bool = False, **words: Any) -> None:
     """Carry out `kind` and exit with its code; `words` are the fields of the request that only this command has."""

@@ -3,7 +3,7 @@
 import click
 
 from namaskah_deploy import environments
-from namaskah_deploy.commands.common import CONTEXT, carry_out
+from namaskah_deploy.commands.common import CONTEXT, carry_out, lock_wait
 from namaskah_deploy.options import Options, shared
 from namaskah_deploy.request import Kind
 
@@ -13,8 +13,9 @@ from namaskah_deploy.request import Kind
 @click.option(
     "--tag", metavar="TAG", default="", help="The release to go back to; else the last good one before the live."
 )
+@lock_wait
 @shared
-def rollback(env: str, tag: str, options: Options) -> None:
+def rollback(env: str, tag: str, lock_wait: int, options: Options) -> None:
     """Go back to an earlier release, by the same switch as a release.
 
     Without ENV the one environment that its inventory marks `namaskah_default: true`.
@@ -22,4 +23,4 @@ def rollback(env: str, tag: str, options: Options) -> None:
     name = env or environments.default(options.inventory).name
     if not env:
         click.echo(f"environment: {name} (marked as the default)", err=True)
-    carry_out(Kind.ROLLBACK, name, options, tag=tag)
+    carry_out(Kind.ROLLBACK, name, options, tag=tag, lock_wait=lock_wait)

@@ -34,8 +34,10 @@ QUIET_GIT = {
 class Build:
     """One release being prepared for a run."""
 
-    def __init__(self, contract: Contract, run_facts: dict[str, Any]) -> None:
+    def __init__(self, contract: Contract, run_facts: dict[str, Any], held: int | None = None) -> None:
+        """`held` is the descriptor of the work lock, which every long command keeps."""
         self.contract = contract
+        self.held = held
         self.run = run_facts
         self.release = Release(contract, run_facts["release"])
         self.seconds: dict[str, float] = {}
@@ -81,6 +83,7 @@ class Build:
             what=what,
             timeout=GIT_TIMEOUT,
             env={**os.environ, **QUIET_GIT},
+            held=self.held,
             next_step=f"check that this host can read {self.contract.repository}",
         )
 
@@ -211,6 +214,7 @@ class Build:
                     [self.contract.python, "-m", "venv", str(self.venv)],
                     what="make the virtualenv",
                     timeout=120,
+                    held=self.held,
                     next_step="install the interpreter's venv module",
                 )
                 self._pip(files)
@@ -239,6 +243,7 @@ class Build:
             # An index may want a password: pip reads it here, for command lines can be seen by everybody.
             env={**os.environ, **{name: value for name, value in self.secrets.items() if name.startswith("PIP_")}},
             secrets=self.secrets,
+            held=self.held,
             next_step="correct the requirement in the repository; nothing was switched",
         )
 
@@ -268,6 +273,7 @@ class Build:
             cwd=self.release.folder,
             env=launch.environment(variables, str(self.venv)),
             secrets=self.secrets | (further or {}),
+            held=self.held,
         )
 
     def _build(self) -> None:
@@ -287,6 +293,7 @@ class Build:
             capture_output=True,
             check=False,
             timeout=self.contract.build_timeout,
+            pass_fds=() if self.held is None else (self.held,),
         )
 
     # --- Results ----------------------------------------------------------------------------------

@@ -63,9 +63,11 @@ def run(
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
     next_step: str = "read the output above, mend the cause, and release again",
+    held: int | None = None,
 ) -> str:
     """Run `argv` to its end and return what it printed; its whole process group dies with a time-out.
 
+    `held` is the descriptor of a lock that the command keeps, should the caller be killed (see workers.py).
     Raises Failure (timeout, failed) with the end of the output, secrets concealed.
     """
     try:
@@ -77,6 +79,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=() if held is None else (held,),
         )
     except OSError as error:
         raise Failure("failed", what, argv[0], error.strerror or str(error), next_step) from None

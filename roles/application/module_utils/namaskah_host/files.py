@@ -72,10 +72,11 @@ def link_target(link: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def lock(path: Path, wait: float, *, shared: bool = False) -> Iterator[None]:
-    """Hold flock(2) on `path`; the kernel frees it when the holder dies, so it cannot be left behind.
+def lock(path: Path, wait: float, *, shared: bool = False) -> Iterator[int]:
+    """Hold flock(2) on `path` and give its descriptor: whoever inherits that holds the lock as well, until it ends.
 
-    `wait` is in seconds. Raises Failure (refused) when another process holds it for longer.
+    The kernel frees it when the last holder dies, so it cannot be left behind. `wait` is in seconds.
+    Raises Failure (refused) when another process holds it for longer.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -94,6 +95,6 @@ def lock(path: Path, wait: float, *, shared: bool = False) -> Iterator[None]:
                         "wait for it, or look with `namaskah-deploy status`",
                     ) from None
                 time.sleep(0.05)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

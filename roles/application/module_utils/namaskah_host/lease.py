@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import journal
+from . import journal, workers
 from .contract import Contract
 from .failure import Failure
 from .files import lock, read_json, write_json
+
+HOLD = "hold"  # the kind of a lease that an operator keeps by hand
+# What another controller needs to go on with the run of a dead one.
+PLAN = ("kind", "ref", "commit", "tag", "release", "limit", "allow")
+MOMENT = 2.0  # seconds in which another taker of the lease is done
 
 
 def lease_file(contract: Contract) -> Path:
@@ -20,105 +24,135 @@ def lease_file(contract: Contract) -> Path:
 
 
 def work_lock(contract: Contract) -> Path:
-    """Return the file whose flock a working module shares: a dead controller frees nothing that still works."""
+    """Return the file whose flock whoever works shares: a dead controller frees nothing that still works."""
     return contract.root / "lease.lock"
+
+
+def recorded(contract: Contract) -> dict[str, Any] | None:
+    """Return the lease that was not given back, whether it is in force or has expired."""
+    lease: dict[str, Any] | None = read_json(lease_file(contract))
+    return lease if lease and lease["run"] else None
 
 
 def holder(contract: Contract) -> dict[str, Any] | None:
     """Return the lease that is in force, or None where it was released or has expired."""
-    lease = read_json(lease_file(contract))
-    return lease if lease and lease["run"] and time.time() < lease["expires"] else None
+    lease = recorded(contract)
+    return lease if lease and time.time() < lease["expires"] else None
 
 
 def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
-    """Return the refusal that names the holder."""
+    """Return the refusal that names the holder, since when, why and until when."""
+    what = f"a hold of {lease['by']}" if lease.get("kind") == HOLD else f"run {lease['run']} of {lease['by']}"
+    until = datetime.fromtimestamp(lease.get("expires", 0), UTC).isoformat(timespec="seconds")
     return Failure(
         "refused",
         "take the lease",
-        contract.host,
-        f"{why}: held by {lease['by']} since {lease['since']} for run {lease['run']}"
-        + (f" ({lease['reason']})" if lease.get("reason") else ""),
-        "wait for that run, or see `namaskah-deploy lock status`",
+        lease.get("host") or contract.host,
+        f"{why}: {what} since {lease['since']}"
+        + (f" ({lease['reason']})" if lease.get("reason") else "")
+        + f", until {until} unless it is renewed",
+        "wait for it (--lock-wait SECONDS), or see `namaskah-deploy lock status`; a dead run: `namaskah-deploy abort`",
     )
 
 
-def acquire(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
+def acquire(
+    contract: Contract, run: dict[str, Any], *, proved: dict[str, Any] | None = None, ending: bool = False
+) -> dict[str, Any]:
     """Take the lease for `run`, or keep it where the run has it already; return it, with its fencing number.
 
-    Raises Failure (refused) when another run holds it, or when a module of any run still works here.
+    `proved` names run and fence of a holder whose controller is known to be dead; `ending` ends what a run that is
+    over has left at work here. Raises Failure (refused) when another run holds it, or when a step still works here.
     """
     if not run["id"]:
         raise Failure("refused", "take the lease", contract.host, "the run has no name", "give namaskah_run_id")
-    known = read_json(lease_file(contract)) or {"fence": 0, "run": "", "by": "?", "since": "?"}
+    if ending and (before := recorded(contract)) and _claim(before, run, proved):
+        left = [worker.as_dict() for worker in workers.end(work_lock(contract))]
+        if left:
+            note(contract, run, "ended what was left at work", of=before["run"], processes=left)
     try:
-        with lock(work_lock(contract), 0):
-            lease, taken_from = _written(contract, run)
+        with lock(work_lock(contract), MOMENT):
+            lease, taken = _written(contract, run, proved)
     except Failure as failure:
         if failure.what == "lock the host":
-            raise held(contract, known, "a step of a run still works here") from None
+            raise _at_work(contract) from None
         raise
-    journal.append(
-        contract.root / "journal.jsonl",
-        {
-            "run": run["id"],
-            "by": run["by"],
-            "host": contract.host,
-            "act": "lease taken",
-            "fence": lease["fence"],
-            **({"taken_over_from": taken_from} if taken_from else {}),
-        },
-    )
+    note(contract, run, "lease taken", fence=lease["fence"], **taken)
     return lease
 
 
-def _written(contract: Contract, run: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Write the lease, under its lock; return it and the dead run that it was taken over from."""
+def _at_work(contract: Contract) -> Failure:
+    """Return the refusal while somebody works here, whatever the record says."""
+    known = recorded(contract) or {"run": "?", "by": "?", "since": "?"}
+    names = ", ".join(f"{worker.name} (pid {worker.pid})" for worker in workers.found(work_lock(contract)))
+    return held(contract, known, f"a step still works here: {names or 'of another user'}")
+
+
+def _claim(lease: dict[str, Any], run: dict[str, Any], proved: dict[str, Any] | None) -> str:
+    """Return by which right `run` may have this lease that was not given back, or "" where there is none."""
+    mine, theirs = run.get("controller") or {}, lease.get("controller") or {}
+    if lease["run"] == run["id"] and (not mine or not theirs or mine == theirs):
+        return "own"
+    if proved and (proved.get("run"), proved.get("fence")) == (lease["run"], lease["fence"]):
+        return "its controller is dead"
+    return "it had expired" if time.time() >= lease["expires"] else ""
+
+
+def _written(
+    contract: Contract, run: dict[str, Any], proved: dict[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Write the lease, under its lock; return it, and from whom and by which right it was taken over."""
     known = read_json(lease_file(contract)) or {"fence": 0, "run": ""}
-    in_force = holder(contract)
-    if in_force and in_force["run"] != run["id"]:
-        raise held(contract, in_force, "another run holds it")
+    claim = _claim(known, run, proved) if known["run"] else "free"
+    if not claim:
+        raise held(contract, known, "somebody else holds it")
+    own = claim == "own"
+    term = float(run.get("seconds") or contract.lease_ttl)
     lease = {
+        **{name: run[name] for name in PLAN if run.get(name)},
         "run": run["id"],
         "by": run["by"],
         "reason": run.get("reason", ""),
-        "kind": run.get("kind", ""),
-        "since": in_force["since"] if in_force else journal.now(),
-        "fence": known["fence"] if in_force else known["fence"] + 1,
-        "expires": time.time() + contract.lease_ttl,
+        "controller": run.get("controller") or {},
+        "since": known["since"] if own else journal.now(),
+        "fence": known["fence"] if own else known["fence"] + 1,
+        "term": term,
+        "expires": time.time() + term,
     }
     write_json(lease_file(contract), lease)
-    return lease, "" if in_force else known["run"]
+    return lease, {} if claim in ("own", "free") else {"taken_over_from": known["run"], "because": claim}
 
 
-def release(contract: Contract, run_id: str) -> bool:
-    """Give the lease back if `run_id` holds it; return whether it did. The fencing number stays."""
-    lease = read_json(lease_file(contract))
-    if not lease or lease["run"] != run_id:
+def release(contract: Contract, run_id: str, fence: int = 0) -> bool:
+    """Give the lease back if `run_id` holds it, by this number where one is given; return whether it did."""
+    lease = recorded(contract)
+    if not lease or lease["run"] != run_id or fence not in (0, lease["fence"]):
         return False
     write_json(lease_file(contract), {**lease, "run": "", "expires": 0})
-    journal.append(
-        contract.root / "journal.jsonl",
-        {"run": run_id, "by": lease["by"], "host": contract.host, "act": "lease released"},
-    )
+    note(contract, {"id": run_id, "by": lease["by"]}, "lease released")
     return True
 
 
-@contextlib.contextmanager
-def working(contract: Contract, run: dict[str, Any]) -> Iterator[None]:
-    """Work on the host for `run`: refuse a run that lost its lease, renew it, and show that somebody works.
+def let_go(contract: Contract, run: dict[str, Any]) -> bool:
+    """End a hold: one's own, an expired one, or with --allow take-over somebody else's; return whether there was one.
 
-    Raises Failure (refused) when the lease belongs to another run or carries another fencing number.
+    Raises Failure (refused) when it is somebody else's, or a run's.
     """
-    with lock(work_lock(contract), 5, shared=True):
-        lease = read_json(lease_file(contract))
-        if not lease or lease["run"] != run["id"] or lease["fence"] != run["fence"]:
-            raise Failure(
-                "refused",
-                "act for a run",
-                contract.host,
-                f"run {run['id']} (fence {run['fence']}) does not hold the lease here"
-                + (f"; {lease['run']} by {lease['by']} does" if lease and lease["run"] else ""),
-                "this run is over: look with `namaskah-deploy status` and start again",
-            )
-        write_json(lease_file(contract), {**lease, "expires": time.time() + contract.lease_ttl})
-        yield
+    lease = recorded(contract)
+    if not lease:
+        return False
+    forced = "--allow take-over" if run.get("force") and run.get("reason") else ""
+    claim = "own" if lease["by"] == run["by"] else _claim(lease, run, None) or forced
+    if lease.get("kind") != HOLD or not claim:
+        refusal = held(contract, lease, "it is not yours to release")
+        advice = {True: "ask them, or release it with --allow take-over and -m REASON", False: refusal.next_step}
+        raise Failure("refused", "release the lease", refusal.where, refusal.why, advice[lease.get("kind") == HOLD])
+    if claim != "own":
+        facts = {"taken_over_from": lease["by"], "because": claim, "reason": run.get("reason", "")}
+        note(contract, run, "hold taken over", **facts)
+    return release(contract, lease["run"])
+
+
+def note(contract: Contract, run: dict[str, Any], act: str, **facts: Any) -> None:
+    """Write an act of a run into the host's journal."""
+    record = {"run": run["id"], "by": run["by"], "host": contract.host, "act": act, **facts}
+    journal.append(contract.root / "journal.jsonl", record)
