@@ -43,6 +43,8 @@ def question(request: Request, environment: Environment) -> str:
     """Return the question for `request`, which names what is done and where."""
     group = "database" if request.kind is Kind.BACKUPS_PRUNE else "app"
     hosts = ", ".join(request.limit or environment.members(group)) or "no host"
+    if request.resumes:
+        return f"Finish run {request.resumes.run} ({request.kind} of {request.resumes.commit[:12]}) on {hosts}?"
     what = {
         Kind.DEPLOY: f"Release {request.ref or 'the ref of the inventory'} to",
         Kind.ROLLBACK: f"Go back to {request.tag or 'the last good release before the live one'} on",

@@ -48,7 +48,7 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
     """
     started = datetime.now(UTC)
     session = replace(session, display=Unfailing(session.display))
-    record = _begin_record(session.state, run_id) if session.state else None
+    record = _begin_record(session, request, launch_plan, run_id) if session.state else None
     hosts = plan.application_hosts(launch_plan, session.environment)
     recovery: Part | None = None
     with Interrupts() as interrupts:
@@ -76,9 +76,12 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
         return (_end_record(record, result), record.folder) if record else (result, None)
 
 
-def _begin_record(state: Path, run_id: str) -> Record:
+def _begin_record(session: Session, request: Request, launch_plan: LaunchPlan, run_id: str) -> Record:
+    state = session.state or Path()
+    told = {name: value for name, value in dataclasses.asdict(request).items() if value and name != "resumes"}
+    plan_told = {**told, "hosts": launch_plan.expected, "limit": launch_plan.limit}
     try:
-        return Record(state, run_id)
+        return Record(state, run_id, _redactor(session)(plan_told), again=request.resumes is not None)
     except OSError as error:
         raise Refused(
             "the record of the run cannot be begun",

@@ -21,8 +21,11 @@ from namaskah_deploy import (
     progress,
     summary,
     tables,
+    words,
 )
+from namaskah_deploy import resume as resumption
 from namaskah_deploy.environments import Environment
+from namaskah_deploy.errors import Refused
 from namaskah_deploy.live import LiveTable, Waiting
 from namaskah_deploy.options import Options
 from namaskah_deploy.plan import LaunchPlan
@@ -50,7 +53,7 @@ _FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.RELEASES, Kind.BACKUPS_PRU
 def execute(request: Request, options: Options, surroundings: Surroundings, *, lease_only: bool = False) -> int:
     """Carry out `request` and return the exit code. Raises Refused when it is refused before anything starts."""
     environment = environments.load(options.inventory, request.environment)
-    run_id = new_run_id()
+    run_id = request.resumes.run if request.resumes else new_run_id()
     launch_plan = _plan(request, environment, surroundings, run_id)
     if options.print_command:
         click.echo(plan.plain_command(launch_plan))
@@ -70,6 +73,24 @@ def execute(request: Request, options: Options, surroundings: Surroundings, *, l
     except OSError:  # nobody reads any more; the exit code still tells, and Python must not fail at its last flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(report.exit_code)
+
+
+def resume(name: str, run_id: str, options: Options, surroundings: Surroundings) -> int:
+    """Finish the unfinished run `run_id` ("" = the only one) and return the exit code. Raises Refused."""
+    environment = environments.load(options.inventory, words.environment(name))
+    question = Request(kind=Kind.STATUS, environment=name, by=surroundings.by)
+    report, _ = _asked(question, environment, surroundings)
+    if not report.part.by_host(_ANSWERS[Kind.STATUS]):
+        raise Refused(f"no host of {name} told how it stands", report.headline, next_step="see `status`")
+    request = resumption.request(name, report.part.by_host(_ANSWERS[Kind.STATUS]), run_id, surroundings.by)
+    return execute(request, options, surroundings)
+
+
+def _asked(question: Request, environment: Environment, surroundings: Surroundings) -> tuple[Report, Path | None]:
+    """Ask the hosts in silence, without a record."""
+    run_id = new_run_id()
+    session = _session(environment, surroundings, progress.Silent(), state=None)
+    return conduct.run(question, _plan(question, environment, surroundings, run_id), run_id, session)
 
 
 def _plan(request: Request, environment: Environment, surroundings: Surroundings, run_id: str) -> LaunchPlan:
@@ -100,9 +121,7 @@ def _outlook(request: Request, environment: Environment, surroundings: Surroundi
     """Ask the hosts what a change would lead to; a host that gives no answer is no reason not to ask the operator."""
     asked = _FORESEEN[request.kind]
     question = Request(kind=asked, environment=request.environment, limit=request.limit, by=request.by)
-    run_id = new_run_id()
-    session = _session(environment, surroundings, progress.Silent(), state=None)
-    report, _ = conduct.run(question, _plan(question, environment, surroundings, run_id), run_id, session)
+    report, _ = _asked(question, environment, surroundings)
     if asked is Kind.BACKUPS_PREVIEW:
         return backup_tables.lines(_told(report))
     return preview.lines(_told(report), request.tag)
@@ -139,6 +158,8 @@ def _show(report: Report, folder: Path | None, options: Options, *, lease_only: 
         tables.lease(hosts, _console(_people(options), options))
     elif reading:
         tables.show(report.request.kind, hosts, _console(_people(options), options))
+        for line in resumption.lines(report.request.environment, hosts):
+            click.echo(line, file=_people(options))
     bad = report.exit_code != outcome.Code.DONE
     if bad or not reading:
         stream = sys.stderr if bad else _people(options)

@@ -168,7 +168,20 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "lock_seconds": str(request.seconds or ""),
         "status_releases": "true" if request.kind is Kind.RELEASES else "",
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in (said | _resumed(request)).items() if value}
+
+
+def _resumed(request: Request) -> dict[str, Value]:
+    """Return the variables with which a run goes on: what it had resolved is not asked again."""
+    if request.resumes is None:
+        return {}
+    known = request.resumes
+    return {
+        "namaskah_resume": "true",
+        "resolve_commit": known.commit,
+        "resolve_tag": known.tag,
+        "resolve_release": known.release if request.kind is Kind.DEPLOY else "",
+    }
 
 
 def child_environment(environ: Mapping[str, str], programs: Path, content: Content, folder: Path) -> dict[str, str]:

@@ -40,13 +40,23 @@ SWITCHING = frozenset({Kind.DEPLOY, Kind.ROLLBACK})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """A run that died and goes on: its name, and what it had resolved."""
+
+    run: str
+    commit: str
+    tag: str
+    release: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One command of the operator. Raises Refused when a word is not allowed.
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
     ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
-    the backup that the command is about ("" = all), `lock_wait` the seconds to wait for a lease, `seconds` those
-    that a hold lasts.
+    the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the seconds to wait
+    for a lease, `seconds` those that a hold lasts.
     """
 
     kind: Kind
@@ -59,6 +69,7 @@ class Request:
     reason: str = ""
     lock_wait: int = 0
     seconds: int = 0
+    resumes: Resumed | None = None
     by: str = field(default="unknown")
 
     def __post_init__(self) -> None:

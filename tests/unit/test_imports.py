@@ -11,15 +11,15 @@ import namaskah_deploy
 
 PACKAGE = Path(namaskah_deploy.__file__).parent
 LAYERS = (
-    {"errors", "failure", "interrupts", "redact", "termination", "workspace"},
+    {"chain", "errors", "failure", "interrupts", "redact", "termination", "workspace"},
     {"words", "events", "content", "inventory"},
     {"request", "environments", "phases", "record"},
     {"plan", "report", "progress", "live", "surroundings"},
-    {"launch", "outcome", "preview", "readable", "backup_tables"},
+    {"launch", "outcome", "preview", "resume", "readable", "backup_tables"},
     {"conduct", "summary", "asking", "options", "tables"},
     {"execute"},
     {"commands.common"},
-    {"commands.backups", "commands.deploy", "commands.lock", "commands.rollback"},
+    {"commands.backups", "commands.deploy", "commands.lock", "commands.resume", "commands.rollback"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -11,6 +12,7 @@ from ansible.module_utils.namaskah_backups import settings, story
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working
 
 DOCUMENTATION = r"""
 module: namaskah_backup
@@ -81,9 +83,11 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     try:
         if module.params["state"] == "checked":
             return story.check(asked)
-        if module.params["state"] == "proved":
-            return story.prove(asked, module.params["id"])
-        return story.make(asked)
+        # A host that only backs up has no lease; one that also runs the application works under it.
+        with working(contract, run, "backup") if run.get("fence") else contextlib.nullcontext():
+            if module.params["state"] == "proved":
+                return story.prove(asked, module.params["id"])
+            return story.make(asked)
     except OSError as error:
         where, why = str(error.filename or asked.root), error.strerror or str(error)
         next_step = "free space, mend the disk or give the deploy user its rights; then try again"

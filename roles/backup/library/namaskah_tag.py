@@ -58,6 +58,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         run=str(run.get("id", "")),
         by=str(run.get("by", "")),
         facts={name: str(value) for name, value in asked["facts"].items()},
+        resume=bool(run.get("resume")),
     )
     cache = Path(asked["cache"]) if asked["cache"] else mirror.default_cache()
     return {"changed": True, **tagging.make(Git(timeout=asked["timeout"]), mark, cache)}

@@ -26,6 +26,8 @@ options:
   repository: {type: str, required: true, description: Address of the repository as the controller reads it.}
   ref: {type: str, required: true, description: Branch, tag or 40-digit commit.}
   since: {type: str, default: "", description: Commit that runs now; the commits between it and the ref are listed.}
+  commit: {type: str, default: "", description: What this very run resolved before it died; the ref is not asked again.}
+  tag: {type: str, default: "", description: With C(commit), the tag that the run was asked for.}
   run_id: {type: str, default: "", description: Name of this run; made up when empty.}
   release: {type: str, default: "", description: Name of the release; made up when empty.}
   timeout: {type: int, default: 300, description: Seconds for one git command.}
@@ -55,7 +57,7 @@ _RELEASE = re.compile(r"\d{8}T\d{6}Z-([0-9a-f]{12})")
 
 def resolve(arguments: dict[str, Any]) -> dict[str, Any]:
     """Everything that the run has to know about what it releases. Raises Failure."""
-    word = check_ref(arguments["ref"])
+    word = check_ref(arguments["commit"] or arguments["ref"])
     repository = check_repository(arguments["repository"])
     git = Git(timeout=arguments["timeout"])
     refs = remote.list_refs(git, repository)
@@ -68,7 +70,7 @@ def resolve(arguments: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {
             "kind": choice.kind,
             "ref": choice.ref,
-            "tag": choice.tag,
+            "tag": arguments["tag"] if arguments["commit"] else choice.tag,
             "tags": refs.tags_on(choice.target),
             **history.describe(copy, choice.target),
             "range": history.between(copy, arguments["since"], choice.target) if arguments["since"] else {},
@@ -100,6 +102,8 @@ def main() -> None:
             "repository": {"type": "str", "required": True},
             "ref": {"type": "str", "required": True},
             "since": {"type": "str", "default": ""},
+            "commit": {"type": "str", "default": ""},
+            "tag": {"type": "str", "default": ""},
             "run_id": {"type": "str", "default": ""},
             "release": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
@@ -19,7 +20,7 @@ description:
     live before the present one, by the records.
 options:
   contract: {description: The contract of the application., type: dict, required: true}
-  run: {description: Not used., type: dict, default: {}}
+  run: {description: "With C(resume) its own lease says what it returned to before it died.", type: dict, default: {}}
   commit: {description: The commit to return to; empty for the last good one., type: str, default: ''}
 """
 
@@ -30,10 +31,14 @@ def describe(release: Release) -> dict[str, Any]:
     return {"release": release.id, **{key: record.get(key) for key in ("commit", "tag", "by", "prepared", "state")}}
 
 
-def act(contract: Contract, _run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
+def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Find the target; refuse a bad one unless it was allowed by name."""
     commit = module.params["commit"]
     live = current(contract)
+    known = lease.recorded(contract) if run.get("resume") else None
+    if known and known["run"] == run["id"] and known.get("release"):
+        chosen = Release(contract, known["release"])
+        return {"live": describe(live) if live else None, "target": describe(chosen) if chosen.complete else None}
     found = of_commit(contract, commit) if commit else last_good_before(contract)
     if found is None and not commit:
         raise Failure(

@@ -9,6 +9,7 @@ from namaskah_deploy.commands.backups import backups
 from namaskah_deploy.commands.common import plain
 from namaskah_deploy.commands.deploy import deploy
 from namaskah_deploy.commands.lock import lock
+from namaskah_deploy.commands.resume import resume
 from namaskah_deploy.commands.rollback import rollback
 from namaskah_deploy.request import Kind
 
@@ -25,6 +26,7 @@ ALL: tuple[click.Command, ...] = (
     plain("backup", Kind.BACKUP, "Back up the database and the files, and prove the backup."),
     backups,
     plain("verify", Kind.VERIFY, "Check what runs now: HTTP, WebSocket, static files, processes, hosts."),
+    resume,
     plain("recover", Kind.RECOVER, _RECOVER_HELP),
     plain("abort", Kind.RECOVER, "The same as recover: end a release that nobody ended."),
     plain("provision", Kind.PROVISION, "Make bare hosts ready for releases. Run again, it changes nothing."),

@@ -29,6 +29,7 @@ class Mark:
     run: str
     by: str
     facts: Mapping[str, str]
+    resume: bool = False
 
     def name(self, moment: float) -> str:
         """The tag's name: environment, UTC second and the run's suffix, so that no two are alike."""
@@ -54,6 +55,8 @@ def make(git: Git, mark: Mark, cache: Path) -> dict[str, str]:
     with mirror.opened(git, mark.repository, refs, cache) as copy:
         history.check_is_commit(copy, mark.commit, mark.repository)
         history.check_reachable(copy, mark.commit, mark.repository)
+        if made := _made_before(mark, refs):
+            return made
         name = _free_name(mark, refs)
         tag = _create(copy, mark, name)
         try:
@@ -63,6 +66,17 @@ def make(git: Git, mark: Mark, cache: Path) -> dict[str, str]:
             copy.attempt(["update-ref", "-d", f"refs/tags/{name}"])
             raise
     return {"backup_tag": name, "tagged": mark.commit, "object": tag}
+
+
+def _made_before(mark: Mark, refs: remote.Refs) -> dict[str, str]:
+    """What the same run tagged before its controller died: one tag marks what ran before it; nothing where none is."""
+    suffix = _WORD.sub("", mark.run.rpartition("-")[2])[:16]
+    shape = re.compile(rf"refs/tags/({re.escape(mark.environment)}-\d{{8}}T\d{{6}}Z-{re.escape(suffix)})")
+    for ref, found in refs.objects.items():
+        match = shape.fullmatch(ref)
+        if mark.resume and suffix and match:
+            return {"backup_tag": match.group(1), "tagged": refs.target(ref) or "", "object": found}
+    return {}
 
 
 def _free_name(mark: Mark, refs: remote.Refs) -> str:

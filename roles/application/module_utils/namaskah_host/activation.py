@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from . import switch as switches
@@ -31,9 +32,9 @@ def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[st
             "release again: prepare runs on every host first",
         )
     with switches.locked(contract):
-        unconfirmed = switches.read(contract)
-        if unconfirmed and unconfirmed.phase == "switched" and unconfirmed.new == release.id:
-            return {"changed": False, "release": release.id, "from": unconfirmed.old, "seconds": 0.0}
+        before = _before(contract, run, release, seconds)
+        if before is not None:
+            return {"release": release.id, "seconds": 0.0, **before}
         old, new = switches.stage(contract, release)
         booted = _start_beside(contract, new)
         switch = switches.arm(contract, run, old, new, seconds)
@@ -52,6 +53,39 @@ def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[st
         "boot_seconds": booted,
         "seconds": round(time.monotonic() - begin, 3),
     }
+
+
+def _before(contract: Contract, run: dict[str, Any], release: Release, seconds: float) -> dict[str, Any] | None:
+    """Return what is there already of this switch, or None where it has to be made.
+
+    A run that goes on finds the switch anywhere: the host may have returned by itself, or be confirmed.
+    """
+    switch = switches.read(contract)
+    live = current(contract)
+    if switch and switch.run == run["id"] and switch.new == release.id and run.get("resume"):
+        if switch.phase == "switched":
+            _arm_again(contract, switch, seconds)
+            return {"changed": True, "from": switch.old}
+        if switch.phase in switches.UNCONFIRMED:
+            switches.give_back(contract, switch, "the run goes on from its beginning here", bad=False)
+            return None
+    if switch and switch.phase == "switched" and switch.new == release.id:
+        return {"changed": False, "from": switch.old}
+    if run.get("resume") and live and live.id == release.id and live.record["state"] == "live":
+        return {"changed": False, "from": None}
+    return None
+
+
+def _arm_again(contract: Contract, switch: switches.Switch, seconds: float) -> None:
+    """Give an unconfirmed switch its whole time again, and see that everything of it runs: it may be half done."""
+    switch = switches.write(contract, replace(switch, boot=switches.boot_id(), deadline=switches.clock() + seconds))
+    _, new = switches.sides(contract, switch)
+    try:
+        watcher.start(contract, switch)
+        new.ensure(new.services())
+    except Failure as failure:
+        switches.give_back(contract, switch, str(failure), bad=failure.kind == "unhealthy")
+        raise
 
 
 def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:

@@ -97,7 +97,7 @@ def boot(contract: Contract) -> None:
             else:
                 contract.current.unlink(missing_ok=True)
                 sync_folder(contract.root)
-            new.release.mark("prepared", why="the host was rebooted before the switch was confirmed")
+            new.release.mark(switch.was, why="the host was rebooted before the switch was confirmed")
             switches.note(
                 contract,
                 switch.run,

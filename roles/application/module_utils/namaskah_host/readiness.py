@@ -222,14 +222,19 @@ def clock(controller: float) -> Iterator[Complaint]:
         yield "clock", f"the clock differs from the controller's by {skew:.0f} s", "set the clock (timedatectl)"
 
 
-def state(contract: Contract, commit: str) -> Iterator[Complaint]:
-    """Nothing of an earlier run may be unfinished, and what failed before is not tried again by accident."""
+def state(contract: Contract, run_facts: dict[str, Any]) -> Iterator[Complaint]:
+    """Nothing of an earlier run may be unfinished, and what failed before is not tried again by accident.
+
+    A run that goes on finishes its own switch.
+    """
+    commit = run_facts["commit"]
     unfinished = switch.read(contract)
-    if unfinished and unfinished.phase in switch.UNCONFIRMED:
+    own = bool(run_facts.get("resume")) and unfinished is not None and unfinished.run == run_facts["id"]
+    if unfinished and unfinished.phase in switch.UNCONFIRMED and not own:
         yield (
             "unfinished",
             f"the switch of run {unfinished.run} is {unfinished.phase}, neither final nor returned",
-            "run `namaskah-deploy recover`",
+            "run `namaskah-deploy resume` or `abort`",
         )
     tries = [release.record for release in all_of(contract) if commit and release.record["commit"] == commit]
     if tries and tries[-1]["state"] == "bad":
@@ -268,7 +273,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
     if run_facts["kind"] == "rollback":
         needs_source: list[Callable[[], Iterator[Complaint]]] = []
     else:
-        needs_source = [lambda: repository(contract), lambda: state(contract, run_facts["commit"])]
+        needs_source = [lambda: repository(contract), lambda: state(contract, run_facts)]
     checks: list[Callable[[], Iterator[Complaint]]] = [
         lambda: words(contract),
         lambda: passwords(contract),

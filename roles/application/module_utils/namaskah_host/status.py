@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import Any
 
-from . import journal, lease, processes
+from . import journal, lease, processes, unfinished
 from .commands import run
 from .contract import INSTANCES, Contract
 from .failure import Failure
@@ -73,6 +73,7 @@ def of_host(contract: Contract) -> dict[str, Any]:
         if switch
         else None,
         "lease": lease.holder(contract),
+        "unfinished": unfinished.of_host(contract, records),
         "confirmed_run": last_confirmed(records),
         "journal_records": len(records),
         "journal_break": journal.first_break(contract.root / "journal.jsonl"),

@@ -38,6 +38,7 @@ class Switch:
     retiring: str = ""
     until: float = 0.0
     why: str = ""
+    was: str = "prepared"  # the state of the new release before: a rollback's target was good already
 
 
 def boot_id() -> str:
@@ -151,6 +152,7 @@ def arm(contract: Contract, run: dict[str, Any], old: Instance | None, new: Inst
         new.name,
         boot_id(),
         clock() + seconds,
+        was=str(new.release.record["state"]),
     )
     return write(contract, switch)
 
@@ -197,7 +199,7 @@ def give_back(contract: Contract, switch: Switch, why: str, *, bad: bool) -> Non
         with contextlib.suppress(FileNotFoundError):
             contract.current.unlink()
             sync_folder(contract.root)
-    new.release.mark("bad" if bad else "prepared", why=why)
+    new.release.mark("bad" if bad else switch.was, why=why)
     note(contract, switch.run, switch.by, "returned", release=switch.old, instead_of=switch.new, why=why)
     write(contract, replace(switch, phase="retiring", retiring=new.name, until=clock() + new.grace()))
 

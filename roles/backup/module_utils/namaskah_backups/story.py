@@ -45,6 +45,9 @@ def make(settings: Settings) -> dict[str, Any]:
     with room.held(settings) as lock:
         swept = room.sweep(settings)
         before, wrong = manifest.listed(settings.root)
+        own = [backup for backup in before if settings.run.get("resume") and _is_of(backup, settings)]
+        if own:  # the run died after it, and goes on
+            return {"changed": False, "backup": own[-1].id, **summary(own[-1], wrong, settings)}
         with room.folder_of_new(settings) as folder, ExitStack() as undo:
             started = room.utc()
             content = _filled(settings, folder, lock, times, undo)
@@ -64,6 +67,10 @@ def make(settings: Settings) -> dict[str, Any]:
         kept = _keep_copy(settings, backup, before)
     notes = [*(f"{name} was left by a killed backup and removed" for name in swept), *wrong, *kept]
     return {"changed": True, "backup": folder.name, **summary(backup, notes, settings)}
+
+
+def _is_of(backup: manifest.Backup, settings: Settings) -> bool:
+    return bool(backup.content["run"]["id"]) and backup.content["run"]["id"] == settings.run.get("id")
 
 
 def prove(settings: Settings, backup_id: str) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""Is the journal of a run a chain that a kill cannot confuse and an edit cannot hide in?"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from namaskah_deploy import chain
+from namaskah_deploy.chain import Chain
+
+WRITER = """
+import sys
+from namaskah_deploy.chain import Chain
+from pathlib import Path
+journal = Chain(Path(sys.argv[1]))
+print("begun", flush=True)
+number = 0
+while True:
+    number += 1
+    journal.add("step", number=number, text="x" * 300)
+"""
+
+
+def written(path: Path, count: int = 3) -> Path:
+    journal = Chain(path)
+    for number in range(count):
+        journal.add("step", number=number)
+    journal.close()
+    return path
+
+
+def test_a_chain_goes_on_where_it_ended(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    written(path)
+    assert [entry["seq"] for entry in chain.read(path)] == [1, 2, 3, 4, 5, 6]
+    assert chain.first_break(path) is None
+
+
+def test_a_torn_line_never_happened(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    with path.open("a") as file:
+        file.write('{"seq": 4, "previous": "')
+    assert len(chain.read(path)) == 3
+    written(path, 1)
+    assert [entry["seq"] for entry in chain.read(path)] == [1, 2, 3, 4]
+    assert chain.first_break(path) is None
+
+
+@pytest.mark.parametrize("change", ["edit", "drop", "swap", "insert"])
+def test_a_change_is_found(tmp_path: Path, change: str) -> None:
+    path = written(tmp_path / "journal.jsonl", 5)
+    lines = path.read_text().splitlines()
+    if change == "edit":
+        lines[2] = json.dumps({**json.loads(lines[2]), "number": 99}, sort_keys=True)
+    elif change == "drop":
+        del lines[2]
+    elif change == "swap":
+        lines[2], lines[3] = lines[3], lines[2]
+    else:
+        lines.insert(2, lines[1])
+    path.write_text("\n".join(lines) + "\n")
+    assert chain.first_break(path) in (3, 4)
+
+
+def test_a_killed_writer_leaves_a_chain(tmp_path: Path) -> None:
+    """Kill -9 in the middle of writing: what is there is a chain, and the next writer goes on."""
+    path = tmp_path / "journal.jsonl"
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    while len(chain.read(path)) < 5:
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=10)
+    before = len(chain.read(path))
+    written(path, 2)
+    assert len(chain.read(path)) == before + 2
+    assert chain.first_break(path) is None
