@@ -55,8 +55,8 @@ class Request:
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
     ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
-    the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the seconds to wait
-    for a lease, `seconds` those that a hold lasts.
+    the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the seconds to
+    wait for a lease, `seconds` those that a hold lasts.
     """
 
     kind: Kind
