@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from namaskah_deploy import launch, outcome, plan, readable, report
 from namaskah_deploy.content import Content
@@ -14,10 +15,11 @@ from namaskah_deploy.events import Event
 from namaskah_deploy.interrupts import Interrupts, Stop
 from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.progress import Display, Unfailing
+from namaskah_deploy.questions import NOBODY, Questions
 from namaskah_deploy.record import Record
 from namaskah_deploy.redact import Redactor, known_secrets
 from namaskah_deploy.report import Fold, Part, Report
-from namaskah_deploy.request import Request
+from namaskah_deploy.request import SWITCHING, Request
 
 _SAID: Mapping[Stop, str] = {
     Stop.WHEN_SAFE: "Stopping as soon as the running step is over. Ctrl-C again stops at once and returns.",
@@ -39,6 +41,8 @@ class Session:
     environ: Mapping[str, str]
     state: Path | None
     """Folder for the record; None keeps none."""
+    terminal: TextIO | None = None
+    """Where a question of the run is answered; None where nobody can be asked."""
 
 
 def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session) -> tuple[Report, Path | None]:
@@ -51,6 +55,7 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
     record = _begin_record(session, request, launch_plan, run_id) if session.state else None
     hosts = plan.application_hosts(launch_plan, session.environment)
     recovery: Part | None = None
+    launch_plan = _asking(request, launch_plan, session, record)
     with Interrupts() as interrupts:
         part = _play(launch_plan, session, record, interrupts, said=_SAID)
         if outcome.needs_recovery(request, part, hosts):
@@ -74,6 +79,14 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
             facts=report.facts(part),
         )
         return (_end_record(record, result), record.folder) if record else (result, None)
+
+
+def _asking(request: Request, launch_plan: LaunchPlan, session: Session, record: Record | None) -> LaunchPlan:
+    """Tell a run that switches where its questions are answered: in the folder of its record, or by nobody."""
+    if request.kind not in SWITCHING:
+        return launch_plan
+    place = str(record.folder) if record and session.terminal else NOBODY
+    return replace(launch_plan, variables={**launch_plan.variables, "namaskah_questions": place})
 
 
 def _begin_record(session: Session, request: Request, launch_plan: LaunchPlan, run_id: str) -> Record:
@@ -117,13 +130,20 @@ def _play(
         if record is not None:
             record.add(event)
 
+    questions = Questions(record.folder, session.terminal, session.display.say) if record and session.terminal else None
+
+    def tick() -> None:
+        session.display.tick()
+        if questions is not None:
+            questions.tick()
+
     interrupts.begin(lambda wish: session.display.say(said[wish]))
     end = launch.run(
         launch_plan,
         listen,
         redact=_redactor(session),
         wish=_wish(interrupts, stop_when_safe=said is _SAID),
-        tick=session.display.tick,
+        tick=tick,
     )
     return fold.part(code=end.code, stopped=end.stopped, problems=end.problems)
 

@@ -114,6 +114,7 @@ def _session(
         display=display,
         environ=surroundings.environ,
         state=state,
+        terminal=sys.stdin if surroundings.terminal else None,
     )
 
 

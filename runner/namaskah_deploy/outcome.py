@@ -22,6 +22,7 @@ class Code(enum.IntEnum):
     UNREACHABLE = 6
     LEASE_HELD = 7
     UNFINISHED = 8
+    INCOMPLETE = 9
     INTERRUPTED = 130
 
 
@@ -35,6 +36,7 @@ MEANING: Mapping[Code, str] = {
     Code.UNREACHABLE: "A host, or the repository, could not be reached before anything was switched.",
     Code.LEASE_HELD: "Another run, or an operator, holds the lease of the application. Nothing was changed.",
     Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
+    Code.INCOMPLETE: "The release stands, but not on every host: the message names those left out and what mends it.",
     Code.INTERRUPTED: "Interrupted by the operator. What had been switched has returned.",
 }
 
@@ -63,7 +65,7 @@ def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> b
     A switching run that ended badly after it asked for the lease brings back what it can reach itself; a lost host, an
     earlier wave and an interrupted run are left. `expected` are the application hosts.
     """
-    if request.kind not in SWITCHING or part.good or not part.reached(*_AFTER_LOCK):
+    if request.kind not in SWITCHING or part.good or _left_out(part) or not part.reached(*_AFTER_LOCK):
         return False
     return bool(_not_back(part.by_host(_RECOVER), expected))
 
@@ -87,10 +89,27 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
     if part.good:
         late = "; it was over before it could be stopped" if part.stopped else ""
         return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")
+    if request.kind in SWITCHING and _left_out(part):
+        return _incomplete(request, part)
     if request.kind in SWITCHING and part.reached(*AFTER_SWITCH):
         states = part.by_host(_RECOVER) | (recovery.by_host(_RECOVER) if recovery else {})
         return _of_return(request, part, states, expected)
     return _before_switch(request, part)
+
+
+def _left_out(part: Part) -> tuple[str, ...]:
+    """Return the hosts without which the run made its release final, as it said itself at its end."""
+    said = [result.data for result in part.results if result.action == "namaskah_weigh"]
+    return tuple(said[-1].get("left_out") or ()) if said and said[-1].get("concluded") else ()
+
+
+def _incomplete(request: Request, part: Part) -> Outcome:
+    hosts = ", ".join(_left_out(part))
+    return Outcome(
+        Code.INCOMPLETE,
+        f"{request.kind} of {request.environment} stands, but without {hosts}: the fleet is split until that is mended",
+        _advice([failed.failure for failed in part.failures if failed.phase == "waves"]),
+    )
 
 
 def _before_switch(request: Request, part: Part) -> Outcome:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import activation
+from ansible.module_utils.namaskah_host import activation, lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
 from ansible.module_utils.namaskah_host.working import working
@@ -27,7 +27,8 @@ options:
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Activate under the lease."""
     with working(contract, run, "activate"):
-        return activation.activate(contract, run, module.params["seconds"])
+        seconds = module.params["seconds"]
+        return activation.activate(contract, run, seconds, still=lambda: lease.held_by(contract, run))
 
 
 if __name__ == "__main__":

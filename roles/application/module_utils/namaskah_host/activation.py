@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from . import front, watcher
 from . import switch as switches
-from . import watcher
 from .contract import Contract, other
 from .failure import Failure
 from .instances import Instance
 from .release import Release, current
 from .settling import endure
 
+CONFIRMING = 5.0  # seconds that telling every host may take
 
-def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[str, Any]:
+
+def activate(
+    contract: Contract, run: dict[str, Any], seconds: float, still: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
     """Start the run's release beside the old one, gate it, see it settle, arm the return, and rename `current`.
 
-    `seconds` is the time within which the run must confirm. A failure before the rename leaves the old release
+    `seconds` is the time within which the run must confirm. `still` raises when the run has given this host up
+    meanwhile: a step that timed out at the controller goes on here. A failure before the rename leaves the old release
     serving as if nothing had happened; one after it has returned already when it is reported.
     """
     begin = time.monotonic()
@@ -35,8 +41,10 @@ def activate(contract: Contract, run: dict[str, Any], seconds: float) -> dict[st
         before = _before(contract, run, release, seconds)
         if before is not None:
             return {"release": release.id, "seconds": 0.0, **before}
+        still()
         old, new = switches.stage(contract, release)
         booted = _start_beside(contract, new)
+        _not_given_up(new, still)
         switch = switches.arm(contract, run, old, new, seconds)
         try:
             watcher.start(contract, switch)
@@ -88,6 +96,14 @@ def _arm_again(contract: Contract, switch: switches.Switch, seconds: float) -> N
         raise
 
 
+def _not_given_up(new: Instance, still: Callable[[], object]) -> None:
+    try:
+        still()
+    except Failure:
+        new.stop(new.services())
+        raise
+
+
 def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:
     try:
         services = new.services(overlap=True)
@@ -100,6 +116,33 @@ def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:
         switches.note(contract, "", "", "refused by its gate", release=new.release.id, why=failure.why)
         raise
     return booted
+
+
+def stands(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
+    """Say that the run's switch can be made final here, and for how many seconds yet; raises Failure when it cannot.
+
+    Asked of every host before any is told: one that has returned, or soon will, would otherwise split the fleet.
+    """
+    switch = switches.read(contract)
+    if switch and switch.run == run["id"] and switch.phase == "switched":
+        left = switch.deadline - switches.clock()
+        if left > CONFIRMING:
+            return {"left": round(left, 1)}
+        raise _too_late(contract, f"its time to be confirmed is over in {left:.0f} s")
+    live = current(contract)
+    if live and live.id == run["release"] and live.record["state"] == "live":
+        return {"left": None}
+    raise _too_late(contract, f"it was returned before ({switch.why if switch else 'its record is gone'})")
+
+
+def _too_late(contract: Contract, why: str) -> Failure:
+    return Failure(
+        "timeout",
+        "confirm the switch",
+        contract.host,
+        why,
+        "the waves took longer than was promised: raise namaskah_confirm_timeout or namaskah_wave_seconds",
+    )
 
 
 def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +185,11 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> d
             done = {"state": "returned", "from": switch.new, "to": switch.old, "why": why}
         elif switch is None:
             _stop_leftover(contract)
+        live = current(contract)
+        turned = front.turn(Instance(contract, live, live.instance)) if live and live.instance else False
     ensure_watched(contract)
-    live = current(contract)
-    return {"changed": done["state"] != "nothing", "host": contract.host, "serving": live.id if live else None, **done}
+    changed = turned or done["state"] != "nothing"
+    return {"changed": changed, "host": contract.host, "serving": live.id if live else None, **done}
 
 
 def _stop_leftover(contract: Contract) -> None:

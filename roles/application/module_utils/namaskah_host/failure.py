@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+Complaint = tuple[str, str, str]  # of a check: the name by which it can be allowed, what is wrong, what to do
+
 
 class Failure(Exception):  # noqa: N818 - an operator reads the word
     """An expected failure of a release step.

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from . import front
 from . import switch as switches
 from .contract import Contract
 from .failure import Failure
@@ -75,7 +76,7 @@ def retire(contract: Contract, quiet: int) -> int:
     if switch is None or switch.phase != "retiring":
         return 0
     busy = next(
-        (side.connections() for side in switches.sides(contract, switch) if side and side.name == switch.retiring), 0
+        (switches.busy(side) for side in switches.sides(contract, switch) if side and side.name == switch.retiring), 0
     )
     if busy and switches.clock() < switch.until:
         return 0
@@ -111,7 +112,10 @@ def boot(contract: Contract) -> None:
         live = current(contract)
         if live and live.instance:
             instance = Instance(contract, live, live.instance)
-            instance.ensure(instance.services())
+            try:
+                instance.ensure(instance.services())
+            finally:  # whatever is ill: nginx must not ask an instance that does not run
+                front.turn(instance)
             switches.note(contract, "boot", "boot", "booted", release=live.id, instance=live.instance)
 
 

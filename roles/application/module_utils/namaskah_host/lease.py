@@ -132,6 +132,21 @@ def release(contract: Contract, run_id: str, fence: int = 0) -> bool:
     return True
 
 
+def held_by(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
+    """Return the lease of `run`; raises Failure (refused) when it belongs to another run or has another number."""
+    lease: dict[str, Any] | None = read_json(lease_file(contract))
+    if not lease or lease["run"] != run["id"] or lease["fence"] != run["fence"]:
+        raise Failure(
+            "refused",
+            "act for a run",
+            contract.host,
+            f"run {run['id']} (fence {run['fence']}) does not hold the lease here"
+            + (f"; {lease['run']} by {lease['by']} does" if lease and lease["run"] else ""),
+            "this run is over: look with `namaskah-deploy status` and start again",
+        )
+    return lease
+
+
 def let_go(contract: Contract, run: dict[str, Any]) -> bool:
     """End a hold: one's own, an expired one, or with --allow take-over somebody else's; return whether there was one.
 

@@ -10,25 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import launch, lease, status, switch
+from . import front, front_checks, launch, lease, status, switch
 from .build import GIT, QUIET_GIT
 from .commands import URL_PASSWORD, run
 from .contract import INSTANCES, Contract
-from .failure import Failure
+from .failure import Complaint, Failure
 from .managers import PM2, SYSTEMCTL
 from .release import all_of, current
 
-# What would break a switch in a site of nginx, and why.
-FORBIDDEN_FRONT = {
-    "non_idempotent": "remove it: it repeats payments",
-    "open_file_cache": "remove it: it goes on serving files of the old release",
-}
 # Where a password of an address belongs instead.
 PASSWORDS = {
     "namaskah_repository": "use an ssh key, or a git credential helper of the deploy user",
     "namaskah_pip_arguments": "give PIP_INDEX_URL, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS in provision_environment",
 }
-Complaint = tuple[str, str, str]  # name by which it can be allowed, what is wrong, what to do
 UNIX_PATH = 107  # bytes of a unix socket's path (unix(7), sun_path)
 RELEASE_FLOOR = 500 * 1024 * 1024  # bytes that a release with its virtualenv is expected to need at least
 INODE_FLOOR = 20_000
@@ -48,6 +42,8 @@ def words(contract: Contract) -> Iterator[Complaint]:
             yield "words", f"service {service.name} has no command", f"give namaskah_services.{service.name}.command"
         if service.listen == "port" and set(service.ports) != set(INSTANCES):
             yield "words", f"service {service.name} has no two ports", "give ports: {blue: ..., green: ...}"
+        elif service.listen == "port" and service.overlap and len(set(service.ports.values())) < len(INSTANCES):
+            yield "words", f"both instances of service {service.name} have one port", "give each a port of its own"
         if contract.front == "nginx" and service.listen == "socket":
             path = f"{contract.root}/current/run/{service.name}.sock"
             if len(path.encode()) > UNIX_PATH:
@@ -115,6 +111,8 @@ def commands_needed(contract: Contract) -> Iterator[list[str]]:
                 yield from ([SYSTEMCTL, verb, unit] for verb in ("start", "stop", "reset-failed"))
     if contract.raw["return"] == "systemd":
         yield [SYSTEMCTL, "restart", f"{contract.app}-return.service"]
+    if front.on_ports(contract):
+        yield from (list(front.TEST), list(front.RELOAD))
 
 
 def rights(contract: Contract) -> Iterator[Complaint]:
@@ -151,34 +149,6 @@ def units(contract: Contract) -> Iterator[Complaint]:
     for name, loaded in zip(names, re.findall(r"LoadState=(\S+)", output), strict=True):
         if loaded != "loaded":
             yield "host", f"systemd says that {name} is {loaded}", "provision the host, or install the unit by hand"
-
-
-def front(contract: Contract) -> Iterator[Complaint]:
-    """The front must connect through `current`, once per connection, and repeat no payment by itself."""
-    if contract.front != "nginx":
-        return
-    if not shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin"):
-        yield "front", "nginx is not installed", "provision the host, or set namaskah_front: none"
-        return
-    text = _nginx_text()
-    for service in contract.services_of(contract.services):
-        path = f"{contract.root}/current/run/{service.name}.sock"
-        if service.listen == "socket" and service.health and path not in text:
-            yield "front", f"no nginx site connects to {path}", "provision the host, or write the upstream by hand"
-    for word, remedy in FORBIDDEN_FRONT.items():
-        if re.search(rf"^[^#\n]*\b{word}(?! +off)\b", text, re.MULTILINE):
-            yield "front", f"an nginx site uses {word}", remedy
-
-
-def _nginx_text() -> str:
-    parts = []
-    for folder in ("/etc/nginx/conf.d", "/etc/nginx/sites-enabled"):
-        for path in sorted(Path(folder).glob("*")):
-            try:
-                parts.append(path.read_text(encoding="utf-8", errors="replace"))
-            except OSError:
-                continue
-    return "\n".join(parts)
 
 
 def space(contract: Contract) -> Iterator[Complaint]:
@@ -282,7 +252,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
         lambda: programs(contract),
         lambda: rights(contract),
         lambda: units(contract),
-        lambda: front(contract),
+        lambda: front_checks.examine(contract),
         lambda: space(contract),
         lambda: clock(controller_time),
         lambda: environment_marker(contract),

@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import Any
 
-from . import journal, lease, processes, unfinished
+from . import front, journal, lease, processes, unfinished
 from .commands import run
 from .contract import INSTANCES, Contract
 from .failure import Failure
@@ -99,6 +99,7 @@ def drift(contract: Contract) -> list[str]:
     missing = {service.name for service in instance.services()} - set(instance.running())
     found += [f"service {name}@{live.instance} does not run" for name in sorted(missing)]
     found += stale_processes(contract, instance)
+    found += front.differences(instance)
     return found
 
 

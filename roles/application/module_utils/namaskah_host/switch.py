@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import journal
+from . import front, journal
 from .contract import Contract, other
 from .failure import Failure
 from .files import link_target, lock, point, read_json, sync_folder, write_json
@@ -163,6 +163,7 @@ def go(contract: Contract, switch: Switch) -> Switch:
     new.release.mark("provisional", run=switch.run)
     if old:
         old.stop(old.services(overlap=False))
+    front.turn(new)
     point(contract.current, f"releases/{new.release.id}")
     switch = write(contract, replace(switch, phase="switched"))
     note(contract, switch.run, switch.by, "switched", old=switch.old, new=switch.new, instance=new.name)
@@ -193,6 +194,7 @@ def give_back(contract: Contract, switch: Switch, why: str, *, bad: bool) -> Non
     if old:
         old.release.take(old.name)
         old.ensure(old.services(overlap=True))
+        front.turn(old)
         point(contract.current, f"releases/{old.release.id}")
         old.ensure(old.services(overlap=False))
     else:
@@ -204,6 +206,11 @@ def give_back(contract: Contract, switch: Switch, why: str, *, bad: bool) -> Non
     write(contract, replace(switch, phase="retiring", retiring=new.name, until=clock() + new.grace()))
 
 
+def busy(instance: Instance) -> int:
+    """Return how much an instance that was left still serves: its connections, and nginx's workers that may ask it."""
+    return instance.connections() + front.leaving(instance)
+
+
 def retire(contract: Contract) -> bool:
     """Stop the retiring instance once its connections are gone or its grace is over; return whether it is done."""
     switch = read(contract)
@@ -211,7 +218,7 @@ def retire(contract: Contract) -> bool:
         return True
     instance = next(side for side in sides(contract, switch) if side and side.name == switch.retiring)
     over = switch.boot != boot_id() or clock() >= switch.until
-    if not over and instance.connections():
+    if not over and busy(instance):
         return False
     instance.stop(instance.services())
     note(contract, switch.run, switch.by, "retired", release=instance.release.id, instance=instance.name)

@@ -12,7 +12,7 @@ from typing import Any
 from . import lease
 from .contract import Contract
 from .failure import Failure
-from .files import lock, read_json, write_json
+from .files import lock, write_json
 
 LOCK_SECONDS = 5.0  # a taker of the lease has the lock for a moment only
 OFTEN = 3.0  # so many renewals fit into the term of a lease
@@ -43,16 +43,7 @@ def working(contract: Contract, run: dict[str, Any], phase: str) -> Iterator[int
 
 def _renew(contract: Contract, run: dict[str, Any]) -> float:
     """Renew the lease and return its term in seconds; raises Failure (refused) when it is not this run's."""
-    found = read_json(lease.lease_file(contract))
-    if not found or found["run"] != run["id"] or found["fence"] != run["fence"]:
-        raise Failure(
-            "refused",
-            "act for a run",
-            contract.host,
-            f"run {run['id']} (fence {run['fence']}) does not hold the lease here"
-            + (f"; {found['run']} by {found['by']} does" if found and found["run"] else ""),
-            "this run is over: look with `namaskah-deploy status` and start again",
-        )
+    found = lease.held_by(contract, run)
     term = float(found.get("term") or contract.lease_ttl)
     write_json(lease.lease_file(contract), {**found, "expires": time.time() + term})
     return term
