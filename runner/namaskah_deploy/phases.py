@@ -9,6 +9,8 @@ from datetime import datetime
 
 from namaskah_deploy.events import SPEC_CHECK, Event, HostResult, HostStarted, Retry, TaskStarted
 
+ECHOING = ("fail", "assert")
+"""Actions that repeat an earlier failure, where there was one."""
 _ROLE = re.compile(r"[a-z][a-z0-9_]*")  # the name of a play has spaces or capitals
 _RANK = ("waiting", "skipped", "ok", "changed", "failed", "unreachable")
 
@@ -62,9 +64,10 @@ class Phases:
     def echoes(self, event: TaskStarted | HostStarted | HostResult | Retry) -> bool:
         """Whether the event is no phase and no failure of its own.
 
-        So is a `fail` after a rescue, which only ends the run, and what a play does between its roles, unless it fails.
+        So is a `fail` or `assert` after a failure, which only carries it on, and what a play does between its roles,
+        unless it fails.
         """
-        if event.action == "fail" and any(phase.failed for phase in self.known.values()):
+        if event.action in ECHOING and any(phase.failed for phase in self.known.values()):
             return True
         failed = isinstance(event, HostResult) and event.status in ("failed", "unreachable")
         return not failed and not _ROLE.fullmatch(event.phase)

@@ -8,7 +8,7 @@ from typing import Any
 
 from namaskah_deploy.events import Ended, Event, HostResult, Line, NoHosts
 from namaskah_deploy.failure import Failure
-from namaskah_deploy.phases import Phase, Phases
+from namaskah_deploy.phases import ECHOING, Phase, Phases
 from namaskah_deploy.request import Request
 
 FORMAT = 1
@@ -153,8 +153,8 @@ class Fold:
     def _add_result(self, event: HostResult) -> None:
         if event.result:
             self._results.append(Result(event.host, event.phase, event.action, event.result))
-        # The `fail` that ends a rescue repeats in its message what failed before.
-        echo = event.action == "fail" and bool(self._failures)
+        # What ends a rescue or a wave repeats in its message what failed before.
+        echo = event.action in ECHOING and bool(self._failures)
         if event.failure is not None and not event.ignored and not echo:
             self._failures.append(Failed(event.host, event.phase, event.task, event.failure))
 
