@@ -16,7 +16,7 @@ export LC_ALL := C.UTF-8
 PYTEST := $(BIN)/python -m pytest
 # Tests wait a lot, for hosts and for time to pass: three workers keep two cores busy (docs/guides/testing.md).
 WORKERS ?= 3
-BESIDE := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+BESIDE := --numprocesses $(WORKERS) --dist loadscope
 ARGS ?=
 
 .PHONY: help

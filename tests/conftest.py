@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ansible.module_utils
 import pytest
@@ -43,12 +44,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         gone = set(dropped)
         items[:] = [item for item in items if item not in gone]
-    if config.getoption("loadgroup", default=False):  # set by pytest-xdist in its workers
-        grouping.group(items)
+    if hasattr(config, "workerinput"):  # set by pytest-xdist in its workers
+        grouping.order(items)
     if os.geteuid() != 0 and os.environ.get("CI") != "true":
         for item in items:
             if item.get_closest_marker("lab"):
                 item.add_marker(pytest.mark.skip(reason=LAB_REASON))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> grouping.GroupScheduling:
+    """Keep tests that share hosts with one worker."""
+    return grouping.scheduler(config, log)
 
 
 class SuiteMinutes:

@@ -1,48 +1,63 @@
-"""Which tests share a worker when suites run beside each other?
+"""Which tests share a worker when suites run beside each other, and which begin first?
 
-A fleet of lab hosts takes a minute to make, so the tests of one fleet are kept together: a worker of pytest-xdist
-(`--dist loadgroup`) gets whole groups. Without workers the groups mean nothing.
+A fleet of lab hosts takes a minute to make, so the tests of one fleet are kept together: a worker of pytest-xdist gets
+whole groups. A group is a file, unless files share a fleet or another costly fixture. Without workers nothing of this
+matters. (xdist's own `--dist loadgroup` changes names in a way that pytest 9.2 no longer sees.)
 """
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-# Fixtures that each cost more than any test of theirs, the longest group first: what begins last ends last.
-FLEETS = ("samples", "dashboard", "guarded", "fleet", "pm2_fleet", "lab")
-# The tests of these fleets are too long for one worker: each file is a group, and a worker makes a fleet once.
-BY_FILE = ("dashboard",)
-# Suites whose session fixtures are shared by all of their files.
-WHOLE = ("tests/examples", "tests/packaging")
-
-
-def group(items: list[pytest.Item]) -> None:
-    """Name the group of each item, and put the groups that take longest first."""
-    places = {item: _place(item) for item in items}
-    for item, (_, name) in places.items():
-        item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: places[item][0])
-
-
-def without_group(nodeid: str) -> str:
-    """Return a test's name as it is without workers: pytest-xdist puts `@group` behind it."""
-    name, mark, group_name = nodeid.rpartition("@")
-    return name if mark and not {"]", ":"} & set(group_name) else nodeid
+# Names of tests -> their group ("": each file is one), the longest first: what begins last ends last.
+GROUPS = {
+    r"tests/lab/test_outcomes\.py::.*\[systemd": "outcomes on systemd",
+    r"tests/lab/test_outcomes\.py::.*\[pm2": "outcomes on pm2",
+    r"tests/lab/test_faults\.py": "faults",
+    r"tests/lab/test_release\.py": "releases",
+    r"tests/lab/test_(refusals|secrets)\.py": "guarded",
+    r"tests/lab/provision/(?!test_pm2)": "provisioned",
+    r"tests/lab/(?!test_(host|lab|serving)\.py)": "",
+    r"tests/lab/": "lab",
+    r"tests/examples/": "examples",
+    r"tests/packaging/": "packaging",
+}
+_GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]
 
 
-def _place(item: pytest.Item) -> tuple[int, str]:
-    """Return the rank and the name of an item's group: its suite, its fleet or its file."""
-    path = item.nodeid.partition("::")[0]
-    for folder in WHOLE:
-        if path.startswith(f"{folder}/"):
-            return len(FLEETS), folder
-    for rank, fleet in enumerate(FLEETS):
-        if fleet in getattr(item, "fixturenames", ()):
-            return rank, f"{fleet}{_kind(item, fleet)}" if fleet not in BY_FILE else path
-    return len(FLEETS), path
+def group_of(nodeid: str) -> str:
+    """Return the name of a test's group."""
+    return _place(nodeid)[1]
 
 
-def _kind(item: pytest.Item, fleet: str) -> str:
-    """Return what tells fleets of one fixture apart: its parameter."""
-    call = getattr(item, "callspec", None)
-    return f"-{call.params[fleet]}" if call and fleet in call.params else ""
+def rank_of(nodeid: str) -> int:
+    """Return how early a test's group begins."""
+    return _place(nodeid)[0]
+
+
+def _place(nodeid: str) -> tuple[int, str]:
+    file = nodeid.partition("::")[0]
+    found = ((rank, group or file) for rank, (pattern, group) in enumerate(_GROUPS) if pattern.match(nodeid))
+    return next(found, (len(_GROUPS), file))
+
+
+def order(items: list[pytest.Item]) -> None:
+    """Put the groups that take longest first; tests of a group keep their order."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist brings no types
+    """Hands whole groups to workers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """Return what hands out tests in the order of their collection."""
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)

@@ -19,7 +19,6 @@ from functools import cache
 
 import pytest
 
-from tests.grouping import without_group
 from tests.load import Report
 
 from .kinds import KINDS
@@ -122,7 +121,7 @@ def _injections(item: pytest.Item, *, passed: bool) -> list[Injection]:
     ]
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return [
-        Injection(kind, without_group(item.nodeid), number, where, end, passed, at, _commit(), _site(loads), split)
+        Injection(kind, item.nodeid, number, where, end, passed, at, _commit(), _site(loads), split)
         for number, (kind, end, where, loads, split) in enumerate([*marked, *log.further])
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -26,8 +27,9 @@ USUAL = {"namaskah_confirm_timeout": 180, "namaskah_wave_seconds": 60, "namaskah
 
 @pytest.fixture
 def quick(dashboard: Application) -> Iterator[Application]:
-    """The fleet with short promises, so that a test need not wait for long ones."""
+    """The fleet with short promises, so that a test need not wait for long ones; v1.0.0 is live."""
     dashboard.write(**SHORT)
+    dashboard.have_live("v1.0.0")
     yield dashboard
     dashboard.write(**USUAL)
 
@@ -60,6 +62,12 @@ def settled(application: Application, host: Host) -> bool:
     return host.run(["test", "-e", f"{application.root}/switch.json"], check=False).returncode != 0
 
 
+def lease_expired(application: Application, host: Host) -> bool:
+    """Tell whether the lease of a dead run is over, by itself."""
+    expires: float = json.loads(host.read(f"{application.root}/lease.json"))["expires"]
+    return expires < time.time()
+
+
 def running_releases(application: Application, host: Host) -> set[str]:
     """Return the releases of the web processes that run on the host, by their own folders."""
     script = "for p in $(pgrep -f gunicorn\\|uvicorn\\|daphne); do readlink /proc/$p/cwd; done"
@@ -90,7 +98,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
     for load in (one, two):
         assert load.report is not None
         assert load.report.failed == 0, str(load.report)
-    time.sleep(30)  # the dead run's lease expires by itself
+    wait_until(lambda: lease_expired(quick, first) and lease_expired(quick, second), 2 * SHORT["namaskah_lease_ttl"])
     quick.write(**USUAL)
     done = quick.deploy("v1.1.0")
     assert done.returncode == 0, done.stdout[-4000:]
@@ -165,6 +173,7 @@ SERVERS = {
 @pytest.mark.fault("process killed: application server", ends="new release")
 def test_every_server_survives_kill_and_leaves_no_stale_socket(dashboard: Application, server: str) -> None:
     """Killed for real, the instance comes back on its stale socket; switched away, the old one stops last and clean."""
+    dashboard.have_live("v1.0.0")
     own = dashboard.services()
     requirements = ["requirements-daphne.txt"] if server == "daphne" else ["requirements.txt"]
     dashboard.write(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.building import ROOT, build_wheel, checked
+
+# Proved as well where present, on the PATH or by a version manager; the lab has a controller with Debian 13's Python.
+FURTHER = ("python3.12", *map(str, Path.home().glob(".pyenv/versions/3.12.*/bin/python3.12")))
 
 
 class Installed:
@@ -46,33 +47,29 @@ def run(words: Sequence[str], *, cwd: Path, home: Path, timeout: float) -> subpr
     )
 
 
-def checked(words: Sequence[str | Path]) -> None:
-    quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-    done = subprocess.run(words, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout}{done.stderr}"
-
-
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, made as an installer makes it from a source archive: of that archive, not of the checkout."""
-    folder = tmp_path_factory.mktemp("dist")
-    checked([sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", folder])
-    (archive,) = folder.glob("*.tar.gz")
-    checked(
-        [
-            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"),
-            *("--wheel-dir", folder, archive),
-        ]
-    )
-    (built,) = folder.glob("*.whl")
-    return built
+    """The wheel, made as an installer makes it."""
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
-@pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def runs(python: str) -> bool:
+    """Tell whether an interpreter is here and works; a version manager's shim may be there and run nothing."""
+    try:
+        return (
+            subprocess.run([python, "-c", "import venv"], capture_output=True, check=False, timeout=60).returncode == 0
+        )
+    except OSError:
+        return False
+
+
+@pytest.fixture(
+    scope="session", params=[sys.executable, *[*filter(runs, FURTHER)][:1]], ids=lambda path: Path(path).name
+)
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Installed:
     """The wheel in an empty environment, reached through a link in a folder that holds nothing else."""
     tool = Installed(tmp_path_factory.mktemp("installed"))
-    venv.create(tool.environment, with_pip=True, symlinks=True)
+    checked([request.param, "-m", "venv", "--symlinks", tool.environment])
     pip: list[str | Path] = [tool.python, "-m", "pip", "install", "--quiet"]
     checked([*pip, "--require-hashes", "--requirement", ROOT / "requirements" / "run.txt"])
     checked([*pip, "--no-deps", wheel])

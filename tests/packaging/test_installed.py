@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import ROOT, Installed, run
+from tests.building import ROOT
+from tests.packaging.conftest import Installed, run
 
 INVENTORY = """
 all:
