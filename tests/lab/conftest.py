@@ -8,11 +8,11 @@ import pytest
 
 from tests.lab.application import Application
 from tests.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
-from tests.lab.guarded import guarded
+from tests.lab.guarded import guarded, guarded_fleet
 from tests.lab.lab import Lab
 from tests.lab.production_set import add_production_set
 
-__all__ = ["dashboard", "fresh_lab", "guarded", "lab", "lab_machine", "make_lab"]
+__all__ = ["dashboard", "fresh_lab", "guarded", "guarded_fleet", "lab", "lab_machine", "make_lab"]
 
 # How services behave in a test: connections are drained for five seconds.
 QUICK = {
@@ -27,8 +27,8 @@ QUICK = {
 
 
 @pytest.fixture(scope="session")
-def dashboard(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
-    """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released; tests leave it with both hosts equal."""
+def dashboard_fleet(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
+    """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released once."""
     with Lab.create() as own:
         add_production_set(own)
         application = Application(own, "dashboard", {"namaskah_service_defaults": QUICK})
@@ -37,3 +37,10 @@ def dashboard(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - ask
         done = application.deploy("v1.0.0")
         assert done.returncode == 0, done.stdout[-6000:]
         yield application
+
+
+@pytest.fixture(scope="module")
+def dashboard(dashboard_fleet: Application) -> Application:
+    """The fleet, with v1.0.0 live as each file begins; tests leave it with both hosts equal."""
+    dashboard_fleet.have_live("v1.0.0")
+    return dashboard_fleet

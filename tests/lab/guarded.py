@@ -159,7 +159,14 @@ def ready() -> Iterator[Guarded]:
 
 
 @pytest.fixture(scope="session")
-def guarded(lab_machine: None) -> Iterator[Guarded]:  # noqa: ARG001 - asked for its effect
-    """The same for all tests of a session; each leaves it with a good release live."""
+def guarded_fleet(lab_machine: None) -> Iterator[Guarded]:  # noqa: ARG001 - asked for its effect
+    """The same for all tests of a session."""
     with ready() as application:
         yield application
+
+
+@pytest.fixture(scope="module")
+def guarded(guarded_fleet: Guarded) -> Guarded:
+    """The same, with v1.0.0 live as each file begins; each test leaves it with a good release live."""
+    guarded_fleet.have_live("v1.0.0")
+    return guarded_fleet
