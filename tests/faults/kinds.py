@@ -44,6 +44,7 @@ HOST = {
     "working module killed": "kill -9 of the module after a durable change",
     "watcher killed": "kill -9 of the process that guards an unconfirmed switch",
     "confirmation never comes": "nobody confirms the switch within its time",
+    "step hangs": "a step of a run on a host does not end",
     "return fails at first": "the old instance does not start when it is needed again",
 }
 RELEASE = {

@@ -91,6 +91,7 @@ def test_ports_switch_return_and_roll_back_without_a_failed_request(ledger: Appl
         assert len(load.report.release_counts) >= 3, "all three must have served"
 
 
+@pytest.mark.fault("front: configuration broken", ends="returned", where="between preflight and the switch")
 def test_a_configuration_that_nginx_refuses_stops_the_switch(ledger: Application) -> None:
     """Broken by somebody else after preflight: nothing moves, the old line stands. Broken before: preflight says so."""
     before = ledger.live_tags()
@@ -126,6 +127,7 @@ def test_a_line_changed_by_hand_is_seen_and_mended(ledger: Application) -> None:
     agrees(ledger, host)
 
 
+@pytest.mark.fault("controller killed", ends="returned", where="service on a port, switched")
 def test_the_hosts_own_program_brings_the_line_back(ledger: Application) -> None:
     """The controller is killed when both have switched: one host is rebooted, the other returns at its deadline."""
     before = ledger.live_tags()

@@ -69,7 +69,7 @@ def at_rest(fleet: Application, *tags: str) -> None:
 
 def mended(fleet: Application, *hosts: Host, tag: str) -> None:
     """Do what the run's last words say; then both hosts have one release."""
-    done = fleet.cli("recover", "lab", "--allow", "take-over", "--yes")
+    done = fleet.cli("recover", "lab", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     names = ",".join(host.name for host in hosts)
     done = fleet.cli("deploy", "lab", "--ref", tag, "--limit", names, *AGAIN)
@@ -77,6 +77,7 @@ def mended(fleet: Application, *hosts: Host, tag: str) -> None:
     at_rest(fleet, tag, tag)
 
 
+@pytest.mark.fault("release: start refused by itself", ends="returned", where="second wave")
 def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Application) -> None:
     """By plain ansible-playbook, long before the first host's own deadline; no request fails on either host."""
     first, second = fleet.lab.group("app")
@@ -98,6 +99,7 @@ def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Appli
     assert '"why": "not confirmed within its time"' not in first.read(f"{fleet.root}/journal.jsonl"), took
 
 
+@pytest.mark.fault("release: start refused by itself", ends="named", where="second wave, by quorum")
 def test_a_quorum_goes_on_without_an_unhealthy_host(fleet: Application) -> None:
     """It is left out and named, with the command that mends it; the exit code says done and incomplete."""
     first, second = fleet.lab.group("app")
@@ -116,6 +118,7 @@ def test_a_quorum_goes_on_without_an_unhealthy_host(fleet: Application) -> None:
         mended(fleet, second, tag="v1.1.0")
 
 
+@pytest.mark.fault("host unreachable during", ends="named", where="second wave, by quorum")
 def test_a_quorum_goes_on_without_a_lost_host_which_heals(fleet: Application) -> None:
     """Cut off in its wave: the first host is made final. The lost one keeps serving the old release: a named split."""
     first, second = fleet.lab.group("app")
@@ -134,6 +137,7 @@ def test_a_quorum_goes_on_without_a_lost_host_which_heals(fleet: Application) ->
     mended(fleet, second, tag="v1.1.0")
 
 
+@pytest.mark.fault("step hangs", ends="returned", where="second wave")
 def test_a_step_beyond_its_bound_is_timed_out_and_all_return(fleet: Application) -> None:
     """The second host hangs in its switch: the first is brought back, and what hung does not switch afterwards."""
     first, second = fleet.lab.group("app")
@@ -145,6 +149,6 @@ def test_a_step_beyond_its_bound_is_timed_out_and_all_return(fleet: Application)
         output = fleet.end(running)
         assert running.returncode in (3, 4), output
         assert f"{second.name} (timed out)" in " ".join(output.split())
-        done = fleet.cli("recover", "lab", "--allow", "take-over", "--yes")
+        done = fleet.cli("recover", "lab", "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         at_rest(fleet, "v1.0.0", "v1.0.0")

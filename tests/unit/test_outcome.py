@@ -199,3 +199,21 @@ def test_every_code_has_a_meaning() -> None:
 )
 def test_what_the_hosts_are_told_as_the_reason(found: Part, why: str, bad: bool) -> None:
     assert outcome.blame(found) == (why, bad)
+
+
+def test_a_release_that_stands_without_a_host_is_done_and_incomplete() -> None:
+    """The run said so itself at its end; nobody is brought back, for the others were told that it stands."""
+    said = Result("web1", "waves", "namaskah_weigh", {"left_out": ["web2"], "concluded": True})
+    ended = dataclasses.replace(_part("finish"), failures=(_failed("waves", host="web1"),), results=(said,))
+    assert not outcome.needs_recovery(_request(), ended, HOSTS)
+    judged = outcome.judge(_request(), ended, None, HOSTS)
+    assert judged.code is Code.INCOMPLETE
+    assert "web2" in judged.headline
+    assert judged.advice == ("do this",)
+
+
+def test_a_host_that_was_only_weighed_is_not_left_out() -> None:
+    """Before the end a verdict is no result: a run that died after it is brought back."""
+    said = Result("web1", "waves", "namaskah_weigh", {"left_out": ["web2"], "concluded": False})
+    ended = dataclasses.replace(_part("verification"), results=(said,))
+    assert outcome.needs_recovery(_request(), ended, HOSTS)
