@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME ANSIBLE_CONFIG VIRTUAL_ENV
 export LC_ALL := C.UTF-8
 
 PYTEST := $(BIN)/python -m pytest
-# Tests wait a lot, for hosts and for time to pass: three workers keep two cores busy (docs/guides/testing.md).
+# Tests wait a lot, for hosts and for time to pass (docs/guides/testing.md).
 WORKERS ?= 3
 BESIDE := --numprocesses $(WORKERS) --dist loadscope
 ARGS ?=

@@ -12,6 +12,7 @@ from functools import cache
 from tests.lab.cgroup import unified_mount
 from tests.lab.command import run, search_path
 from tests.lab.errors import LabError, LabUnavailableError
+from tests.lab.locks import exclusive
 from tests.lab.paths import state_dir
 
 # Program -> the Debian package that brings it.
@@ -57,7 +58,16 @@ def _require_root() -> None:
 
 def install_missing(tools: Mapping[str, str]) -> None:
     """Install the Debian packages of those `tools` (program -> package) that this machine lacks."""
-    packages = sorted({package for tool, package in tools.items() if shutil.which(tool, path=search_path()) is None})
+    if _absent(tools):
+        with exclusive(state_dir() / ".packages.lock"):  # another worker may be installing them
+            _install(_absent(tools))
+
+
+def _absent(tools: Mapping[str, str]) -> list[str]:
+    return sorted({package for tool, package in tools.items() if shutil.which(tool, path=search_path()) is None})
+
+
+def _install(packages: list[str]) -> None:
     if not packages:
         return
     if shutil.which("apt-get") is None:
