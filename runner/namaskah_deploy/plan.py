@@ -30,6 +30,7 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.BACKUPS_VERIFY: ("database",),
     Kind.BACKUPS_KEEP: ("database",),
     Kind.BACKUPS_UNKEEP: ("database",),
+    Kind.BACKUPS_EXTRACT: ("database",),
     Kind.BACKUPS_PREVIEW: ("app", "database"),
     Kind.BACKUPS_PRUNE: ("app", "database"),
     Kind.PLAN: ("app",),
@@ -54,6 +55,7 @@ _PLAYBOOK = {
     Kind.LET_GO: "let_go",
     **dict.fromkeys(_BACKUP_ACTS, "backups"),
     **dict.fromkeys(_PRUNING, "prune"),
+    Kind.BACKUPS_EXTRACT: "extract",
 }
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 

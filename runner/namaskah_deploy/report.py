@@ -28,6 +28,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("backup warnings", "backup", ("warnings",)),
     ("database rollback", "backup", ("rollback",)),
     ("backups removed", "backup", ("removed",)),
+    ("unpacked into", "backup", ("folder",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("migrations", "migration", ("applied",)),
 )
