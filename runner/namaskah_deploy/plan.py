@@ -30,6 +30,7 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.BACKUPS_VERIFY: ("database",),
     Kind.BACKUPS_KEEP: ("database",),
     Kind.BACKUPS_UNKEEP: ("database",),
+    Kind.BACKUPS_COPY: ("database",),
     Kind.BACKUPS_EXTRACT: ("database",),
     Kind.BACKUPS_PREVIEW: ("app", "database"),
     Kind.BACKUPS_PRUNE: ("app", "database"),
@@ -56,6 +57,7 @@ _PLAYBOOK = {
     **dict.fromkeys(_BACKUP_ACTS, "backups"),
     **dict.fromkeys(_PRUNING, "prune"),
     Kind.BACKUPS_EXTRACT: "extract",
+    Kind.BACKUPS_COPY: "copy",
 }
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 

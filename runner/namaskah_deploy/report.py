@@ -28,6 +28,8 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("backup warnings", "backup", ("warnings",)),
     ("database rollback", "backup", ("rollback",)),
     ("backups removed", "backup", ("removed",)),
+    ("backup copies", "backup", ("copied_to",)),
+    ("backup copies failed", "backup", ("copy_warnings",)),
     ("unpacked into", "backup", ("folder",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("migrations", "migration", ("applied",)),

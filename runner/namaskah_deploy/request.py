@@ -22,6 +22,7 @@ class Kind(enum.StrEnum):
     BACKUPS_VERIFY = "backups verify"
     BACKUPS_KEEP = "backups keep"
     BACKUPS_UNKEEP = "backups unkeep"
+    BACKUPS_COPY = "backups copy"
     BACKUPS_EXTRACT = "backups extract"
     BACKUPS_PREVIEW = "backups prune --dry-run"
     BACKUPS_PRUNE = "backups prune"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_backups import manifest, pins, room
+from ansible.module_utils.namaskah_backups import copies, manifest, pins, room
 from ansible.module_utils.namaskah_backups.manifest import Backup
 from ansible.module_utils.namaskah_backups.story import summary
 from ansible.module_utils.namaskah_host.contract import Contract
@@ -95,7 +95,9 @@ def _brief(backup: Backup) -> dict[str, Any]:
     pinned = pins.of(backup)
     marks = [f"pinned by {pinned['by'] or 'somebody'}"] if pinned else []
     marks += ["warm"] if told["warm"] else []
-    return {**told, "pin": pinned, "marks": marks}
+    kept = copies.of(backup)
+    marks += [f"{'copy at' if entry['state'] == 'copied' else 'COPY FAILED:'} {name}" for name, entry in kept.items()]
+    return {**told, "pin": pinned, "copies": kept, "marks": marks}
 
 
 def _details(backup: Backup) -> dict[str, Any]:

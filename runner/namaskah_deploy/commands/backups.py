@@ -78,6 +78,7 @@ def _verify(env: str, backup: str, options: Options) -> None:
 
 _of_one("keep", Kind.BACKUPS_KEEP, "Pin a backup: no retention removes it. --reason is kept with the pin.")
 _of_one("unkeep", Kind.BACKUPS_UNKEEP, "Take the pin off a backup again.")
+_of_one("copy", Kind.BACKUPS_COPY, "Copy a backup to every target of backup_copies that has no verified copy of it.")
 _of_one("extract", Kind.BACKUPS_EXTRACT, "Unpack the files of a backup into a new folder; nothing live is touched.")
 
 

@@ -20,8 +20,9 @@ FORMAT = 1
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,16}")
 PIN = "pin.json"  # that somebody wants it kept; see pins.py
 WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
+COPIES = "copies.json"  # what is known of copies elsewhere; see copies.py
 NO_MANIFEST = "it has no manifest"
-_BESIDE = {FILE, PROOF, PIN, WARM}
+_BESIDE = {FILE, PROOF, PIN, WARM, COPIES}
 
 
 @dataclass(frozen=True)
