@@ -46,7 +46,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 result:
-  description: C(copied_to), the targets that have it, C(copies), what came of each target by its name, and C(copy_warnings) in words.
+  description:
+    - C(copied_to), the targets that have it, C(copies), what came of each by its name, C(copy_warnings) in words.
   returned: success
   type: dict
 """

@@ -28,6 +28,7 @@ SERVER_SETTINGS = {
     "shared_buffers": "16MB",
     "log_min_messages": "warning",
     "autovacuum": "off",
+    "max_prepared_transactions": "3",
 }
 
 

@@ -31,7 +31,7 @@ class Store:
 
     @property
     def config(self) -> Path:
-        """rclone's file with the remote `vault`."""
+        """The file of rclone with the remote `vault`."""
         return self.folder / "rclone.conf"
 
     def rclone(self, *words: str) -> str:

@@ -66,6 +66,12 @@ class Copies:
         self.store.rclone("copy", f"vault:{self.place}/{self.made['id']}", str(folder))
         return folder
 
+    def wrong_config(self) -> Path:
+        """A file of rclone whose secret is not quite the store's."""
+        path = self.backups.folder / "wrong.conf"
+        path.write_text(self.store.config.read_text().replace(SECRET, SECRET + "-not"))
+        return self.own(path)
+
     def own(self, path: Path) -> Path:
         """Give a file to the plain user whom the modules run as, for nobody else to read."""
         path.chmod(0o600)
@@ -170,7 +176,7 @@ def test_what_differs_there_is_found_and_the_manifest_is_not_sent(copies: Copies
 
 
 def test_failed_copy_is_a_warning_where_it_is_not_required(copies: Copies) -> None:
-    bad = copies.target(to="vault:nobodys-bucket/x")
+    bad = copies.target(config=str(copies.wrong_config()))
     result = copies(bad, copies.target(name="good"), required=False).result(TASK)
     assert result["copied_to"] == ["good"], "one that fails does not keep the next from its own"
     assert result["copy_warnings"][0].startswith("copy to vault: ")
@@ -188,8 +194,9 @@ def test_damaged_backup_is_not_copied(copies: Copies) -> None:
 def test_targets_are_asked_before_a_release(copies: Copies) -> None:
     assert copies(copies.target(), state="checked").result(TASK)["copy_warnings"] == []
     assert copies.objects() == []
-    open_to_all = copies.own(Path(shutil.copy(copies.store.config, copies.backups.folder / "open.conf")))
-    open_to_all.chmod(0o640)
+    open_to_all = copies.backups.folder / "open.conf"
+    shutil.copy(copies.store.config, open_to_all)
+    copies.own(open_to_all).chmod(0o640)
     wrong = ({"to": "unknown:copies/x"}, {"config": "/nowhere/rclone.conf"}, {"config": str(open_to_all)})
     bad = [copies.target(name=f"bad{number}", **words) for number, words in enumerate(wrong)]
     warnings = copies(*bad, state="checked", required=False).result(TASK)["copy_warnings"]
@@ -214,7 +221,7 @@ def test_secret_is_in_no_answer_record_or_process_list(copies: Copies) -> None:
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        played = copies(copies.target(), copies.target(name="bad", to="vault:nobodys-bucket/x"))
+        played = copies(copies.target(), copies.target(name="bad", config=str(copies.wrong_config())))
     finally:
         done.set()
         watcher.join()

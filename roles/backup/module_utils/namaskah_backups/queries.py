@@ -141,6 +141,20 @@ SELECT coalesce(json_agg(DISTINCT r.rolname), '[]') FROM pg_roles r WHERE r.roln
     UNION
     SELECT l.lomowner FROM pg_largeobject_metadata l)"""  # noqa: S608 - made of this file's own words
 
+# Transactions of this database that stand prepared: their rows are in no dump until somebody commits them.
+PREPARED = """
+SELECT coalesce(json_agg(format('%s (since %s, by %s)', gid, to_char(prepared AT TIME ZONE 'UTC',
+    'YYYY-MM-DD"T"HH24:MI:SS"Z"'), owner) ORDER BY prepared), '[]')
+FROM pg_prepared_xacts WHERE database = current_database()"""
+
+# Who keeps everybody from reading a table. Locks are visible to every role, what their owner says is not.
+HOLDERS = """
+SELECT coalesce(json_agg(format('%s is locked by process %s', l.relation::regclass,
+    coalesce(l.pid::text, 'of a prepared transaction')) ORDER BY l.relation), '[]')
+FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'S')
+WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
 # Of the server that proves: what the asking role may do there, and where its data lies.
 PROVER = """
 SELECT json_build_object(

@@ -151,7 +151,30 @@ def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]
 def _dumped(
     settings: Settings, tools: Tools, database: Database, folder: Path, times: dict[str, float]
 ) -> dict[str, Any]:
-    """Dump one moment of the database, and count and hash what that moment held, at the same time."""
+    """Dump one moment of the database, and count and hash what that moment held. Failures name who locks a table."""
+    try:
+        return _dumped_moment(settings, tools, database, folder, times)
+    except Failure as failure:
+        holders = _holders(settings, tools)
+        if not holders:
+            raise
+        why, next_step = f"{failure.why}; {'; '.join(holders)}", "end that session or its transaction; then try again"
+        raise Failure(failure.kind, failure.what, failure.where, why, next_step) from failure
+
+
+def _holders(settings: Settings, tools: Tools) -> list[str]:
+    """Who keeps everybody from reading a table now; nobody where the server cannot be asked."""
+    try:
+        with Session(tools, replace(settings, deadline=time.monotonic() + 10), settings.service) as session:
+            found: list[str] = session.ask(queries.HOLDERS)
+    except Failure:
+        return []
+    return found
+
+
+def _dumped_moment(
+    settings: Settings, tools: Tools, database: Database, folder: Path, times: dict[str, float]
+) -> dict[str, Any]:
     started = time.monotonic()
     with ExitStack() as stack:
         session = stack.enter_context(Session(tools, settings, settings.service))
@@ -159,6 +182,7 @@ def _dumped(
         found = catalogue.relations(session)
         rooms = _check_database(settings, tools, database, found, folder)
         owners: list[str] = sorted(session.ask(queries.OWNERS))
+        prepared: list[str] = session.ask(queries.PREPARED)
         low = fingerprint.sequences(session, found)
         written = dump.start(tools, settings, folder, database.size, moment.pop("exported"))
         stack.callback(written.program.stop)
@@ -174,6 +198,7 @@ def _dumped(
             for name in ("name", "owner", "version", "version_num", "size", "encoding", "collate", "ctype")
         },
         "owners": owners,
+        "prepared_transactions": prepared,
         "provider": database.row.get("datlocprovider", ""),
         "locale": database.row.get("datlocale") or database.row.get("daticulocale") or "",
         "collation_version": database.row.get("datcollversion"),
@@ -257,8 +282,14 @@ def summary(backup: manifest.Backup, notes: list[str], settings: Settings | None
         "timings": content["timings"],
         "invalid_indexes": database.get("fingerprint", {}).get("objects", {}).get("invalid index", []),
         "warnings": outlook.warnings(backup.proof, kept, settings.rollback_limit) if settings else [],
-        "notes": [*notes, *backup.proof.get("notes", []), *_unknown_room(database)],
+        "notes": [*notes, *backup.proof.get("notes", []), *_unknown_room(database), *_prepared(database)],
     }
+
+
+def _prepared(database: Mapping[str, Any]) -> list[str]:
+    """What is said of transactions that stood prepared: whether their rows come to be is open, so no dump has them."""
+    found = database.get("prepared_transactions", [])
+    return [f"the rows of prepared transaction {name} are not in it" for name in found]
 
 
 def _unknown_room(database: Mapping[str, Any]) -> list[str]:
