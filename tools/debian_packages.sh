@@ -1,12 +1,15 @@
 #!/bin/sh
 # Installs what tests need from Debian besides the lab's own packages (the lab installs those itself): PostgreSQL's
-# programs, without a server of the machine's own, and pgbouncer, which tests start themselves. Does nothing where
-# they are there, and without root.
+# programs, without a server of the machine's own, and pgbouncer, which tests start themselves; and what copies backups
+# elsewhere. Does nothing where they are there, and without root.
 set -eu
 missing=
 set -- /usr/lib/postgresql/*/bin/initdb
 [ -x "$1" ] || missing=" postgresql"
 [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
+for program in rclone age; do # copies of backups: to a store that speaks S3, encrypted
+    [ -x "/usr/bin/$program" ] || missing="$missing $program"
+done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0 # tests that need a server then take the packaged one, or say that it is missing

@@ -38,7 +38,7 @@ class Copies:
         (media / "photo").write_bytes(b"sentinel-content-2f80 " * 300)
         (media / "photo").chmod(0o644)
         self.made = backups.make(paths=[str(media)], service="", proof_service="")
-        self.folder = Path(self.made["path"])
+        self.folder = Path(str(self.made["path"]))
         self.place = f"{BUCKET}/{os.urandom(4).hex()}"
 
     def target(self, **words: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Copies:
 
     def fetch(self) -> Path:
         """A folder with everything that is there."""
-        folder = self.backups.folder / "fetched" / self.made["id"]
+        folder = self.backups.folder / "fetched" / str(self.made["id"])
         self.store.rclone("copy", f"vault:{self.place}/{self.made['id']}", str(folder))
         return folder
 

@@ -70,7 +70,7 @@ def test_dump_is_compressed_by_the_best_that_the_tools_have(versions: Backups) -
     if int(manifest["tools"]["client"].split(".")[0]) < CHOOSES_METHOD:
         assert (chosen, shown[1]) in {("1", "gzip"), ("1", "1")}
     else:
-        best = "zstd" if can_zstd(versions) else "gzip"
+        best = next((method for method in ("zstd", "lz4") if can(versions, method)), "gzip")
         assert chosen.split(":")[0] == shown[1] == best
 
 
@@ -100,10 +100,21 @@ def collations(cluster: Cluster) -> dict[str, str]:
     return found
 
 
-def can_zstd(backups: Backups) -> bool:
-    """Whether these programs really write a dump with zstd."""
+def can(backups: Backups, method: str) -> bool:
+    """Whether these programs really write a dump with that method."""
     cluster, target = backups.cluster, backups.folder / "tried.dump"
-    words = ["-h", str(cluster.folder), "-U", "admin", "-d", "postgres", "-Fc", "--compress=zstd", "-f", str(target)]
+    words = [
+        "-h",
+        str(cluster.folder),
+        "-U",
+        "admin",
+        "-d",
+        "postgres",
+        "-Fc",
+        f"--compress={method}",
+        "-f",
+        str(target),
+    ]
     return tool(backups, "pg_dump", *words).returncode == 0
 
 
