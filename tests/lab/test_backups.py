@@ -81,7 +81,7 @@ def test_backup_is_copied_to_a_second_host_and_read_back_there(guarded: Guarded,
         assert listed["marks"] == ["copy at vault"]
         there = vault.run(["find", f"{PLACE}/{made}", "-type", "f", "-printf", "%f %u %m\n"]).stdout.split("\n")
         assert sorted(filter(None, there)) == [
-            f"{name} copies 600" for name in ("copy.json", "database.dump", "manifest.json")
+            f"{name} copies 600" for name in ("copy.json", "database.dump", "manifest.json", "manifest.json.sha256")
         ]
         sums = [
             host.run(["sha256sum", f"{place}/{made}/database.dump"]).stdout.split()[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_backups import targets
+from ansible.module_utils.namaskah_backups.manifest import SEAL
 from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.roles.backup import store as stores
@@ -95,11 +96,11 @@ def key_pair(copies: Copies, name: str) -> tuple[str, Path]:
 def test_copy_is_the_backup_and_its_index_and_is_sent_once(copies: Copies) -> None:
     done = copies(copies.target()).result(TASK)
     assert done["copied_to"] == ["vault"]
-    assert done["copies"]["vault"]["objects"] == 2
-    assert copies.objects() == ["copy.json", "files.tar.gz", "manifest.json"]
+    assert done["copies"]["vault"]["objects"] == 3
+    assert copies.objects() == ["copy.json", "files.tar.gz", "manifest.json", SEAL]
     assert copies.marks() == ["copy at vault"]
     fetched = copies.fetch()
-    for name in ("files.tar.gz", "manifest.json"):
+    for name in ("files.tar.gz", "manifest.json", SEAL):
         assert (fetched / name).read_bytes() == (copies.folder / name).read_bytes()
     assert copies.backups.listing("verified").result(TASK)["wrong"] == [], "the record of copies is no foreign file"
     assert not list((copies.backups.root / ".outgoing").iterdir())
@@ -110,7 +111,7 @@ def test_age_copy_is_readable_by_its_private_key_only(copies: Copies) -> None:
     public, private = key_pair(copies, "key")
     done = copies(copies.target(encrypt="age", recipient=public)).result(TASK)
     assert done["copies"]["vault"]["compared"] == "checksums"
-    assert copies.objects() == ["copy.json", "files.tar.gz.age", "manifest.json.age"]
+    assert copies.objects() == ["copy.json", "files.tar.gz.age", "manifest.json.age", f"{SEAL}.age"]
     fetched = copies.fetch()
     for path in fetched.iterdir():
         assert b"sentinel-content" not in path.read_bytes()
@@ -149,7 +150,7 @@ def test_gpg_copy_is_readable_by_its_private_key(copies: Copies) -> None:
     subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
     target = copies.target(encrypt="gpg", recipient=exported, identity=str(copies.own(secret)))
     assert copies(target).result(TASK)["copies"]["vault"]["compared"] == "content"
-    assert copies.objects() == ["copy.json", "files.tar.gz.gpg", "manifest.json.gpg"]
+    assert copies.objects() == ["copy.json", "files.tar.gz.gpg", "manifest.json.gpg", f"{SEAL}.gpg"]
 
 
 def test_what_differs_there_is_found_and_the_manifest_is_not_sent(copies: Copies) -> None:

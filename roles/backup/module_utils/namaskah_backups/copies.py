@@ -124,7 +124,8 @@ def _folder(
     root: Path, backup: Backup, target: Target, cipher: Cipher | None, timer: Clock
 ) -> Iterator[tuple[Path, list[str]]]:
     """The folder with what is sent, and the names in it: the backup itself, or its encrypted files in a new folder."""
-    names = [*sorted(backup.content["files"]), manifest.FILE]
+    beside = [manifest.SEAL] if (backup.folder / manifest.SEAL).exists() else []
+    names = [*sorted(backup.content["files"]), *beside, manifest.FILE]
     if cipher is None:
         yield backup.folder, names
         return

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.files import write_json
+from ansible.module_utils.namaskah_host.files import write_text
 
 from .dump import checksum
 
 FILE = "manifest.json"
+SEAL = "manifest.json.sha256"  # the manifest's own hash, written before it, as `sha256sum --check` reads it
 PROOF = "proof.json"  # a proof that was made after the manifest, which never changes
 FORMAT = 1
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{1,16}")
@@ -22,7 +23,7 @@ PIN = "pin.json"  # that somebody wants it kept; see pins.py
 WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
 COPIES = "copies.json"  # what is known of copies elsewhere; see copies.py
 NO_MANIFEST = "it has no manifest"
-_BESIDE = {FILE, PROOF, PIN, WARM, COPIES}
+_BESIDE = {FILE, SEAL, PROOF, PIN, WARM, COPIES}
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,11 @@ class Backup:
 
 def write(folder: Path, content: dict[str, Any]) -> str:
     """Write the manifest atomically and durably, and give back its SHA-256; from now on the folder is a backup."""
-    write_json(folder / FILE, content, 0o600)
-    return hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
+    text = json.dumps({**content, "sealed": True}, indent=2, sort_keys=True) + "\n"
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    write_text(folder / SEAL, f"{sha256}  {FILE}\n", 0o600)
+    write_text(folder / FILE, text, 0o600)
+    return sha256
 
 
 def read(folder: Path) -> Backup | None:
@@ -54,12 +58,22 @@ def read(folder: Path) -> Backup | None:
         content = json.loads(data)
         if content["format"] != FORMAT or content["id"] != folder.name or not isinstance(content["files"], dict):
             raise _damaged(path, "it is of another format, or of another backup")
+        _check_seal(folder, content, hashlib.sha256(data).hexdigest())
         proof = _later_proof(folder, hashlib.sha256(data).hexdigest()) or content["proof"]
         return Backup(folder, content, hashlib.sha256(data).hexdigest(), proof)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, f"it is not a manifest: {error}") from error
+
+
+def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:
+    """The newest manifest has no next one that is tied to it: its seal shows what happened to it on the disk."""
+    path = folder / SEAL
+    if content.get("sealed") or path.exists():
+        sealed = path.read_text() if path.exists() else ""
+        if sealed != f"{sha256}  {FILE}\n":
+            raise _damaged(folder / FILE, f"it differs from its hash in {SEAL}")
 
 
 def _later_proof(folder: Path, sha256: str) -> dict[str, Any] | None:
