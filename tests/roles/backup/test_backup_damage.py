@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -128,7 +129,7 @@ def test_changed_manifest_is_found_by_the_next_and_by_its_reported_hash(kept: di
     path.write_text(json.dumps(content))
     assert "differs from its hash" in backups.listing("verified").failure()["why"]
     # Whoever changes it on purpose writes its hash anew; the next manifest was tied to the old one.
-    manifest.write(first.folder, content)
+    (first.folder / manifest.SEAL).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {manifest.FILE}\n")
     failure = backups.listing("verified").failure()
     assert f"{first.id}: its manifest is not the one" in failure["why"]
     assert manifest.listed(backups.root)[0][0].sha256 != first.sha256
