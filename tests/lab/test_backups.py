@@ -13,7 +13,7 @@ from tests.lab import broken_world
 from tests.lab.guarded import Guarded
 from tests.lab.host import Host
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.trial]
 PLACE = "/srv/copies/dashboard"
 KEY = "/home/deploy/.ssh/copies"
 KNOWN = "/home/deploy/.ssh/copies_known_hosts"

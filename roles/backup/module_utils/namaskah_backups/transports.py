@@ -47,8 +47,19 @@ class Rsync:
         call([*self._words, "--list-only", "--dirs", f"{host}:/"], timeout, _WHAT, self._target.where)
 
     def send(self, folder: Path, names: Sequence[str], place: str, timeout: float) -> None:
-        """See Transport. An interrupted file goes on where it stopped; the other side syncs before it renames."""
-        words = [*self._words, "--times", "--chmod=D700,F600", "--partial-dir=.partial", "--fsync", "--mkpath"]
+        """See Transport. An interrupted file goes on where it stopped; the other side syncs before it renames.
+
+        By content: a damaged file there can have the size and the time of the whole one, and would be left.
+        """
+        words = [
+            *self._words,
+            "--checksum",
+            "--times",
+            "--chmod=D700,F600",
+            "--partial-dir=.partial",
+            "--fsync",
+            "--mkpath",
+        ]
         words += ["--files-from=-", f"{folder}/", f"{self._target.to}/{place}/"]
         call(words, timeout, _WHAT, self._target.where, "".join(f"{name}\n" for name in names))
 
@@ -67,7 +78,7 @@ class Rsync:
                    f"UserKnownHostsFile={target.known_hosts}", "GlobalKnownHostsFile=/dev/null"]  # fmt: skip
         ssh = ["ssh", "-F", "/dev/null", "-p", str(target.port), "-i", str(target.key)]
         shell = " ".join([*ssh, *(f"-o {option}" for option in options)])
-        return ["rsync", "--recursive", "--timeout=120", "-e", shell]
+        return ["rsync", "--timeout=120", "-e", shell]
 
 
 class Rclone:
