@@ -36,7 +36,9 @@ def held(settings: Settings) -> Iterator[int]:
         next_step = "create it, owned by the user who deploys, or correct backup_root"
         raise Failure("refused", "Backups cannot be written", str(root), str(error), next_step) from error
     try:
-        _lock(descriptor, root)
+        while not _locked(descriptor, settings):
+            settings.left()
+            time.sleep(1)
         os.ftruncate(descriptor, 0)
         holder = {
             "run": settings.run.get("id", ""),
@@ -50,7 +52,11 @@ def held(settings: Settings) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, root: Path) -> None:
+def _locked(descriptor: int, settings: Settings) -> bool:
+    """Tell whether the lock was got; raises Failure while another run has it.
+
+    A run that goes on waits for the backup that it began before its controller died: that one is used then.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -59,9 +65,13 @@ def _lock(descriptor: int, root: Path) -> None:
             why = (
                 f"run {holder['run'] or '(unnamed)'} by {holder['by'] or 'unknown'} works there since {holder['since']}"
             )
+            if settings.run.get("resume") and holder["run"] == settings.run["id"]:
+                return False
         except (ValueError, KeyError, TypeError):
             why = "another one works there"
-        raise Failure("refused", "A backup is being made already", str(root), why, "wait for its end") from None
+        where = str(settings.root)
+        raise Failure("refused", "A backup is being made already", where, why, "wait for its end") from None
+    return True
 
 
 @contextlib.contextmanager

@@ -1,0 +1,148 @@
+"""A whole run of the command line is killed at the records that it writes: does it go on, or come back, as promised?
+
+Two hosts are folders here, so the playbooks, the modules, the controller and its kills are real and a run is short.
+What needs a network or a boot is injected on the lab's hosts (tests/lab/test_faults.py).
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.namaskah_host import lease
+
+from namaskah_deploy import chain
+
+from .fleet import NAMES, Fleet, await_true
+
+SEED = 20260101
+WAYS = ("controller killed", "everything killed", "controller hung up", "host rebooted")
+KIND_OF = {"everything killed": "controller killed"}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
+        made = Fleet(tmp_path, Path(runtime))
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def newest(fleet: Fleet, known: set[str]) -> Path | None:
+    """Return the folder of the run that was begun since, or None."""
+    found = [path for path in fleet.state.glob("*") if path.name not in known]
+    return found[0] if found else None
+
+
+def released(fleet: Fleet) -> tuple[str, int]:
+    """Release a new commit; return it, and how many records the run wrote on the controller."""
+    known = {path.name for path in fleet.state.glob("*")}
+    commit = fleet.hosts[NAMES[0]].commit("good")
+    assert fleet.run("deploy", "small", "--ref", commit) == 0, fleet.said()
+    fleet.at_rest_with(commit)
+    folder = newest(fleet, known)
+    assert folder is not None
+    assert chain.first_break(folder / "journal.jsonl") is None
+    return commit, len(chain.read(folder / "journal.jsonl"))
+
+
+def broken(fleet: Fleet, way: str, words: list[str], point: int) -> bool:
+    """Start a run and break it after its record `point`; return False when it ended before."""
+    known = {path.name for path in fleet.state.glob("*")}
+    running = fleet.start(*words)
+
+    def reached() -> bool:
+        folder = newest(fleet, known)
+        return folder is not None and len(chain.read(folder / "journal.jsonl")) >= point
+
+    if not await_true(reached, running):
+        return False
+    if way == "controller hung up":
+        running.send_signal(signal.SIGHUP)
+        running.wait(timeout=300)
+        return True
+    if way == "host rebooted":
+        fleet.reboot(NAMES[0])
+        running.wait(timeout=600)
+        return True
+    fleet.kill_controller(running, modules=way == "everything killed")
+    return True
+
+
+def ended(fleet: Fleet, old: str, new: str, *, resume: bool) -> str:
+    """Finish what is unfinished, or give it up; assert that the fleet is at rest, and return what it serves."""
+    told = [state["unfinished"] for state in fleet.status().values()]
+    goes_on = resume and any(one and one["commit"] and one["kind"] != "recover" for one in told)
+    code = fleet.run("resume" if goes_on else "abort", "small")
+    assert code == 0, fleet.said()
+    fleet.settle()
+    serving = {fleet.live(name) for name in NAMES}
+    if goes_on:
+        assert serving == {new}, fleet.said()
+    if len(serving) > 1:
+        # A host was lost while the others confirmed: named by `status`, mended by the next release (docs/adr/0001).
+        assert fleet.run("deploy", "small", "--ref", new, "--allow", "bad-release") in (0, 1), fleet.said()
+        serving = {fleet.live(name) for name in NAMES}
+    (commit,) = serving
+    assert commit in (old, new)
+    fleet.at_rest_with(commit)
+    return commit
+
+
+@pytest.mark.fault("controller killed", ends="resumed", where="deploy, first host switched; and two runs at once")
+def test_a_killed_run_is_named_refused_to_others_and_goes_on(fleet: Fleet, fault_log: Any) -> None:
+    """One host has switched, one has not. Others are refused, `status` says how it stands, `resume` finishes it."""
+    old, _ = released(fleet)
+    new = fleet.hosts[NAMES[0]].commit("good")
+    contract = fleet.hosts[NAMES[0]].contract
+    running = fleet.start("deploy", "small", "--ref", new)
+    journal = contract.root / "journal.jsonl"
+    assert await_true(lambda: journal.read_text().count('"switched"') == 2, running)
+    other = fleet.start("deploy", "small", "--ref", old)
+    assert other.wait(timeout=300) == 7, fleet.said()
+    found = lease.recorded(contract)
+    assert found is not None
+    for word in (found["run"], found["by"], found["since"]):
+        assert word in fleet.said()
+    fault_log.inject("two runs at once", ends="refused", where="deploy")
+    fleet.kill_controller(running, modules=False)
+    told = fleet.status()[NAMES[0]]["unfinished"]
+    assert (told["run"], told["commit"], told["switch"]) == (found["run"], new, "switched")
+    assert 0 < told["returns_in"] <= 300
+    assert fleet.run("resume", "small") == 0, fleet.said()
+    fleet.at_rest_with(new)
+    record = fleet.state / found["run"] / "journal.jsonl"
+    assert chain.first_break(record) is None
+    assert [entry["act"] for entry in chain.read(record) if entry["act"] in ("began", "goes on", "ended")] == [
+        "began", "goes on", "ended"]  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["deploy", "rollback"])
+def test_broken_at_every_record_a_run_ends_well(fleet: Fleet, kind: str, fault_log: Any) -> None:
+    """Every record that a clean run writes on the controller, each broken in one of the ways, by turns."""
+    chance = random.Random(SEED)  # noqa: S311 - the same turns each time
+    old, points = released(fleet)
+    old, points = released(fleet)
+    begin = time.monotonic()
+    for point in range(1, points):
+        way, resume = WAYS[point % len(WAYS)], chance.random() < 0.5
+        new = fleet.hosts[NAMES[0]].commit("good") if kind == "deploy" else ""
+        words = ["deploy", "small", "--ref", new] if kind == "deploy" else ["rollback", "small"]
+        if kind == "rollback":
+            before, _ = released(fleet)
+            new, old = old, before
+        if broken(fleet, way, words, point):
+            served = ended(fleet, old, new, resume=resume)
+            fault_log.inject(KIND_OF.get(way, way), ends="resumed" if served == new else "aborted",
+                             where=f"{kind}, record {point}")  # fmt: skip
+            old = served
+        print(f"{kind} {point}/{points} {way} resume={resume} {time.monotonic() - begin:.0f} s", flush=True)
