@@ -63,8 +63,11 @@ def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> b
     """Whether hosts have still to be brought to a final state by a run of their own.
 
     A switching run that ended badly after it asked for the lease brings back what it can reach itself; a lost host, an
-    earlier wave and an interrupted run are left. `expected` are the application hosts.
+    earlier wave and an interrupted run are left. Who lost the race for the lease has nothing to bring back, and what it
+    took was given back by the play. `expected` are the application hosts.
     """
+    if _lease_held(part) and not part.reached("preparation", "migration", *AFTER_SWITCH):
+        return False
     if request.kind not in SWITCHING or part.good or _left_out(part) or not part.reached(*_AFTER_LOCK):
         return False
     return bool(_not_back(part.by_host(_RECOVER), expected))

@@ -26,15 +26,20 @@ def lease(hosts: Hosts, console: Console) -> None:
     for host, state in hosts.items():
         held = state.get("lease") or {}
         holder = "an operator" if held.get("kind") == "hold" else held.get("run")
-        told = [holder, held.get("by", ""), held.get("since", ""), _until(held), held.get("reason", "")]
+        told = [holder, held.get("by", ""), _minute(held.get("since", "")), _until(held), held.get("reason", "")]
         rows.append([host, *told] if held else [host, "free", *[""] * 4])
-    _print(console, ["host", "held by", "who", "since", "until", "why"], rows)
+    _print(console, ["host", "held by", "who", "since (UTC)", "until (UTC)", "why"], rows)
 
 
 def _until(held: Mapping[str, Any]) -> str:
     """Return when a lease is over unless it is renewed."""
     expires = held.get("expires")
-    return datetime.fromtimestamp(float(expires), UTC).isoformat(timespec="seconds") if expires else ""
+    return _minute(datetime.fromtimestamp(float(expires), UTC).isoformat()) if expires else ""
+
+
+def _minute(moment: str) -> str:
+    """Return an ISO moment without what a person does not read."""
+    return moment[:16].replace("T", " ")
 
 
 def _status(hosts: Hosts, console: Console) -> None:
@@ -104,7 +109,7 @@ def _text(value: Any) -> str:
 def _print(console: Console, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # a name that is cut short names nothing
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console.print(table, markup=False)

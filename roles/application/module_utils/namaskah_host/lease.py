@@ -42,7 +42,8 @@ def holder(contract: Contract) -> dict[str, Any] | None:
 
 def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
     """Return the refusal that names the holder, since when, why and until when."""
-    what = f"a hold of {lease['by']}" if lease.get("kind") == HOLD else f"run {lease['run']} of {lease['by']}"
+    by_hand = lease.get("kind") == HOLD
+    what = f"a hold of {lease['by']}" if by_hand else f"run {lease['run']} of {lease['by']}"
     until = datetime.fromtimestamp(lease.get("expires", 0), UTC).isoformat(timespec="seconds")
     return Failure(
         "refused",
@@ -50,8 +51,9 @@ def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
         lease.get("host") or contract.host,
         f"{why}: {what} since {lease['since']}"
         + (f" ({lease['reason']})" if lease.get("reason") else "")
-        + f", until {until} unless it is renewed",
-        "wait for it (--lock-wait SECONDS), or see `namaskah-deploy lock status`; a dead run: `namaskah-deploy abort`",
+        + f", until {until}{'' if by_hand else ' unless it is renewed'}",
+        "wait for it (--lock-wait SECONDS), or see `namaskah-deploy lock status`; "
+        + ("a hold ends by `lock release`" if by_hand else "a dead run ends by `namaskah-deploy abort`"),
     )
 
 
