@@ -38,6 +38,8 @@ READING = frozenset(
     {Kind.STATUS, Kind.RELEASES, Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_VERIFY, Kind.BACKUPS_PREVIEW}
 )
 """Kinds that only ask the hosts: they show what was said, and leave no record."""
+_WIDE = 200
+"""Columns of a table where no terminal says how many there are: a pipe cuts nothing short."""
 _ANSWERS = {
     Kind.STATUS: "namaskah_status",
     Kind.RELEASES: "namaskah_status",
@@ -180,4 +182,7 @@ def _people(options: Options) -> TextIO:
 
 
 def _console(stream: TextIO, options: Options) -> Console:
-    return Console(file=stream, no_color=options.no_color or None, highlight=False, soft_wrap=not stream.isatty())
+    width = None if stream.isatty() else _WIDE
+    return Console(
+        file=stream, no_color=options.no_color or None, highlight=False, soft_wrap=width is not None, width=width
+    )
