@@ -85,9 +85,8 @@ class Fleet:
 
     # --- What an operator does --------------------------------------------------------------------
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start the command line in a session of its own; its output is read by `end`."""
-        output = (self.folder / "output.txt").open("w")
+    def start(self, *words: str, output: Path | None = None) -> subprocess.Popen[str]:
+        """Start the command line in a session of its own; it writes to `output`, or to what `said` reads."""
         command = [
             sys.executable,
             "-m",
@@ -97,8 +96,8 @@ class Fleet:
             "--inventory",
             str(self.folder / "inventory"),
         ]
-        with output:
-            return subprocess.Popen(command, cwd=PROJECT, env=self._environ(), stdin=subprocess.DEVNULL, stdout=output,
+        with (output or self.folder / "output.txt").open("w") as file:
+            return subprocess.Popen(command, cwd=PROJECT, env=self._environ(), stdin=subprocess.DEVNULL, stdout=file,
                                     stderr=subprocess.STDOUT, start_new_session=True, text=True)  # fmt: skip
 
     def _environ(self) -> dict[str, str]:
