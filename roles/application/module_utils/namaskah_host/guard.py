@@ -95,6 +95,7 @@ def boot(contract: Contract) -> None:
             if old:
                 old.release.take(old.name)
                 point(contract.current, f"releases/{old.release.id}")
+                old.release.live_again()
             else:
                 contract.current.unlink(missing_ok=True)
                 sync_folder(contract.root)

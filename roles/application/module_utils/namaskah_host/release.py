@@ -55,6 +55,11 @@ class Release:
         record.update(state=state, changed=now(), **facts)
         write_json(self.folder / ".release.json", record)
 
+    def live_again(self) -> None:
+        """Be live after a return: a confirmation that was killed half-way had called it superseded."""
+        if self.record["state"] != "live":
+            self.mark("live")
+
     def take(self, instance: str) -> None:
         """Make this release the one that `instance` starts, with its sockets reached through the release."""
         point(self.folder / "run", str(self.contract.runtime_of(instance)))

@@ -44,8 +44,14 @@ def of_releases(contract: Contract) -> list[dict[str, Any]]:
 
 
 def last_confirmed(records: list[dict[str, Any]]) -> str:
-    """Return the run whose switch was confirmed last on this host, or ""."""
-    return next((str(record["run"]) for record in reversed(records) if record["act"] == "confirmed"), "")
+    """Return the run whose switch was confirmed last on this host, or ""; not one that returned after all."""
+    returned = set()
+    for record in reversed(records):
+        if record["act"] == "returned":
+            returned.add(record["run"])
+        if record["act"] == "confirmed" and record["run"] not in returned:
+            return str(record["run"])
+    return ""
 
 
 def of_host(contract: Contract) -> dict[str, Any]:

@@ -172,13 +172,17 @@ def go(contract: Contract, switch: Switch) -> Switch:
 
 
 def confirm(contract: Contract, switch: Switch) -> None:
-    """Make the switch final; the old instance keeps its open connections until its grace ends."""
+    """Make the switch final; the old instance keeps its open connections until its grace ends.
+
+    The journal says so first: killed after that, recovery completes it here as on every other host.
+    """
     old, new = sides(contract, switch)
     new.release.mark("live", confirmed=journal.now())
     if old:
         old.release.mark("superseded")
-        write(contract, replace(switch, phase="retiring", retiring=old.name, until=clock() + old.grace()))
     note(contract, switch.run, switch.by, "confirmed", release=switch.new, instead_of=switch.old)
+    if old:
+        write(contract, replace(switch, phase="retiring", retiring=old.name, until=clock() + old.grace()))
     if not old:
         clear(contract)
 
@@ -197,6 +201,7 @@ def give_back(contract: Contract, switch: Switch, why: str, *, bad: bool) -> Non
         front.turn(old)
         point(contract.current, f"releases/{old.release.id}")
         old.ensure(old.services(overlap=False))
+        old.release.live_again()
     else:
         with contextlib.suppress(FileNotFoundError):
             contract.current.unlink()
