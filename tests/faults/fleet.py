@@ -44,6 +44,7 @@ class Fleet:
             (runtime / name).mkdir()
             self.hosts[name] = FolderHost(folder / name, runtime / name)
             (folder / name / "env").chmod(0o640)
+            self.hosts[name].contract.raw["services"]["web"]["boot_timeout"] = 60
         self.source = self.hosts[NAMES[0]].source
         self._write_inventory()
 
