@@ -47,8 +47,9 @@ _ANSWERS = {
     Kind.BACKUPS_PREVIEW: "namaskah_backup_prune",
     Kind.BACKUPS_PRUNE: "namaskah_backup_prune",
     Kind.PLAN: "namaskah_plan",
+    Kind.OUTLOOK: "namaskah_status",
 }
-_FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.RELEASES, Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW}
+_FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.OUTLOOK, Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW}
 """Kinds before whose question the operator is shown what the hosts say, and the kind that asks them."""
 
 
@@ -123,11 +124,15 @@ def _session(
 def _outlook(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
     """Ask the hosts what a change would lead to; a host that gives no answer is no reason not to ask the operator."""
     asked = _FORESEEN[request.kind]
-    question = Request(kind=asked, environment=request.environment, limit=request.limit, by=request.by)
+    question = Request(kind=asked, environment=request.environment, tag=request.tag, limit=request.limit, by=request.by)
     report, _ = _asked(question, environment, surroundings)
     if asked is Kind.BACKUPS_PREVIEW:
         return backup_tables.lines(_told(report))
-    return preview.lines(_told(report), request.tag)
+    schema = next(iter(report.part.by_host("namaskah_schema").values()), {})
+    return [
+        *preview.lines(_told(report), request.tag),
+        *preview.schema_lines(schema, reverse=request.reverse_migrations),
+    ]
 
 
 def _display(request: Request, options: Options, run_id: str) -> Display:
@@ -173,6 +178,8 @@ def _show(report: Report, folder: Path | None, options: Options, *, lease_only: 
 def _told(report: Report) -> dict[str, Mapping[str, Any]]:
     """Return what each host told, by the module whose answer the command is about."""
     told = report.part.by_host(_ANSWERS.get(report.request.kind, ""))
+    if report.request.kind is Kind.PLAN:
+        told = preview.with_migrations(told, report.part.by_host("namaskah_migrate"))
     return dict(sorted(told.items()))
 
 

@@ -118,9 +118,10 @@ def _incomplete(request: Request, part: Part) -> Outcome:
 def _before_switch(request: Request, part: Part) -> Outcome:
     unchanged = "nothing was switched" if request.kind in SWITCHING else "see the failures"
     code, headline = _cause(request, part)
-    if code is Code.FAILED and part.reached("migration") and request.kind in SWITCHING:
+    refused = all(failed.failure.kind == "refused" for failed in part.failures)
+    if code is Code.FAILED and part.reached("migration") and request.kind in SWITCHING and not refused:
         unchanged += "; the database may be ahead of the running code"
-    advice = _advice([failed.failure for failed in part.failures])
+    advice = (*_advice([failed.failure for failed in part.failures]), *_schema_advice(part))
     return Outcome(code, f"{request.kind} of {request.environment}: {headline}; {unchanged}", advice)
 
 
@@ -148,7 +149,7 @@ def _of_return(
     release = _released(part)
     on_new = [host for host in expected if release and states.get(host, {}).get("serving") == release]
     if lost:
-        return _act_now(request, lost, states)
+        return _act_now(request, lost, states, _schema_advice(part))
     if expected and len(on_new) == len(expected):
         reason = "interrupted" if part.stopped else "a later step failed"
         return Outcome(
@@ -157,13 +158,14 @@ def _of_return(
             _advice([failed.failure for failed in part.failures]),
         )
     if on_new:
-        return _act_now(request, on_new, states)
+        return _act_now(request, on_new, states, _schema_advice(part))
     if part.stopped:
-        return Outcome(Code.INTERRUPTED, f"{request.kind} of {request.environment}: interrupted, and returned")
+        headline = f"{request.kind} of {request.environment}: interrupted, and returned"
+        return Outcome(Code.INTERRUPTED, headline, _schema_advice(part))
     return Outcome(
         Code.RETURNED,
         f"{request.kind} of {request.environment} failed and returned: every host serves what it served before",
-        _advice([failed.failure for failed in part.failures]),
+        (*_advice([failed.failure for failed in part.failures]), *_schema_advice(part)),
     )
 
 
@@ -195,7 +197,25 @@ def _not_back(states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]
     return [host for host in expected if states.get(host, {}).get("state") not in _BACK]
 
 
-def _act_now(request: Request, hosts: list[str], states: Mapping[str, Mapping[str, Any]]) -> Outcome:
+def _schema_advice(part: Part) -> tuple[str, ...]:
+    """Return what a run that ended badly left in the database, and how it is undone; nothing where it left nothing."""
+    for result in part.results:
+        if result.phase == "migration" and result.data.get("reversed") and not result.data.get("applied"):
+            names = ", ".join(result.data["reversed"])
+            return (f"THE DATABASE WAS CHANGED: {names} taken back; what serves now may need it: release it once more",)
+        if result.phase == "migration" and result.data.get("applied"):
+            names = ", ".join(result.data["applied"])
+            effect = (
+                "THE CODE THAT SERVES NOW FAILS ON THEM" if result.data.get("schema") == "breaking" else "they stay"
+            )
+            undo = "\n".join(line for line in result.data.get("undo") or () if line)
+            return (f"THE DATABASE IS AHEAD: {names} applied; {effect}" + (f". To undo them:\n{undo}" if undo else ""),)
+    return ()
+
+
+def _act_now(
+    request: Request, hosts: list[str], states: Mapping[str, Mapping[str, Any]], further: tuple[str, ...] = ()
+) -> Outcome:
     serving = [f"{host} (serves {states.get(host, {}).get('serving') or 'an unknown release'})" for host in hosts]
     return Outcome(
         Code.NOT_RETURNED,
@@ -203,6 +223,7 @@ def _act_now(request: Request, hosts: list[str], states: Mapping[str, Mapping[st
         (
             f"as soon as the hosts can be reached: namaskah-deploy recover {request.environment} --yes",
             "a host that runs returns by itself when its time to be confirmed is over",
+            *further,
         ),
     )
 

@@ -37,6 +37,7 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PLAN: ("app",),
     Kind.HOLD: ("app",),
     Kind.LET_GO: ("app",),
+    Kind.OUTLOOK: ("app",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
 
@@ -60,6 +61,7 @@ _PLAYBOOK = {
     Kind.BACKUPS_COPY: "copy",
 }
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
+_WITH_TARGET = SWITCHING | {Kind.OUTLOOK}
 
 _OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR"
 _REMOTE = "SSH_AGENT_PID SSH_AUTH_SOCK GIT_SSH GIT_SSH_COMMAND GNUPGHOME SSL_CERT_DIR SSL_CERT_FILE"
@@ -163,7 +165,9 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "namaskah_by": request.by,
         "namaskah_reason": request.reason,
         "namaskah_ref": request.ref,
-        "namaskah_target_tag": request.tag if request.kind in SWITCHING else "",
+        "namaskah_target_tag": request.tag if request.kind in _WITH_TARGET else "",
+        "plan_prepare": "true" if request.prepare else "",
+        "namaskah_reverse_migrations": "true" if request.reverse_migrations else "",
         "namaskah_allow": request.allow,
         "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
         "backup_list_id": request.backup,

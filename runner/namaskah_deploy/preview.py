@@ -19,6 +19,34 @@ def lines(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> Iterator[str]:
         yield f"{host}: {now} -> {then}"
 
 
+def schema_lines(told: Mapping[str, Any], *, reverse: bool) -> Iterator[str]:
+    """Yield what the rollback means for the database: which migrations stay or go back, and what fails on them."""
+    yield f"database: {told.get('schema') or 'unknown: no host has told'}"
+    for migration in told.get("ahead") or []:
+        yield f"  {migration['name']}"
+        yield from (f"    {statement['sql']}" for statement in migration["statements"] if statement["sql"])
+        yield from (f"    older code FAILS: {change}" for change in migration["older_code_fails_on"])
+        if migration["name"] in (told.get("unseen") or []):
+            yield "    nobody can tell all that it does from its SQL"
+    if reverse:
+        for step in told.get("reversal") or []:
+            way = f"does NOT go back: {step['impossible']}" if step["impossible"] else "is reversed first"
+            yield f"  {step['name']} {way}"
+    elif told.get("breaking"):
+        yield "  it will be refused: see --reverse-migrations, or --allow schema-ahead"
+
+
+def with_migrations(
+    plans: Mapping[str, Mapping[str, Any]], looked: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the plan of each host, with what the prepared release said of its migrations where it was asked."""
+    seen = next(iter(looked.values()), None)
+    if seen is None:
+        return dict(plans)
+    shown = {"pending migrations": seen.get("shown"), "schema": seen.get("schema")}
+    return {host: {**plan, **shown} for host, plan in plans.items()}
+
+
 def _tagged(releases: list[Release], tag: str) -> Release | None:
     """Return the newest release with that tag; hosts tell the newest first."""
     return next((release for release in releases if release.get("tag") == tag), None)

@@ -32,7 +32,10 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("backup copies failed", "backup", ("copy_warnings",)),
     ("unpacked into", "backup", ("folder",)),
     ("backup tag", "backup", ("backup_tag",)),
+    ("restore point", "point_in_time", ("restore_point",)),
     ("migrations", "migration", ("applied",)),
+    ("migrations reversed", "migration", ("reversed",)),
+    ("schema", "migration", ("schema",)),
 )
 """Name of a fact, the phase whose modules report it, and where in their result it stands."""
 

@@ -29,6 +29,7 @@ class Kind(enum.StrEnum):
     PLAN = "plan"
     HOLD = "hold"
     LET_GO = "let-go"
+    OUTLOOK = "outlook"
 
 
 CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE})
@@ -56,9 +57,10 @@ class Request:
     """One command of the operator. Raises Refused when a word is not allowed.
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
-    ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
-    the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the seconds to
-    wait for a lease, `seconds` those that a hold lasts.
+    ("" = the last good one), `reverse_migrations` whether it also takes back what that one lacks, `prepare` whether a
+    plan may prepare the release, `limit` the words of --limit, `allow` the refusals that the operator overrides,
+    `backup` the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the
+    seconds to wait for a lease, `seconds` those that a hold lasts.
     """
 
     kind: Kind
@@ -66,6 +68,8 @@ class Request:
     ref: str = ""
     tag: str = ""
     backup: str = ""
+    reverse_migrations: bool = False
+    prepare: bool = False
     limit: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     reason: str = ""

@@ -6,15 +6,16 @@ from alembic import context
 from ledger.database import connect
 from ledger.models import Base
 
-if context.is_offline_mode():
-    message = "this application migrates a database, it does not print SQL: leave --sql away"
-    raise SystemExit(message)
-
 if context.config.config_file_name:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
 
-with connect().connect() as connection:
-    # One transaction each: what was applied before a failing one stays, and alembic_version says so.
-    context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+else:
+    with connect().connect() as connection:
+        # One transaction each: what was applied before a failing one stays, and alembic_version says so.
+        context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()

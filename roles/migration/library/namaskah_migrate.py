@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host import retention
 from ansible.module_utils.namaskah_host.contract import Contract
-from ansible.module_utils.namaskah_host.migrate import Migration
 from ansible.module_utils.namaskah_host.module import serve
 from ansible.module_utils.namaskah_host.working import working
+from ansible.module_utils.namaskah_schema.gate import Gate
 
 DOCUMENTATION = r"""
 module: namaskah_migrate
@@ -19,22 +18,28 @@ short_description: List or apply the pending migrations of a prepared release
 description:
   - Runs on one host for the whole fleet, in the release's folder, with the environment files and a lock time-out, so
     that a statement which has to wait gives up before the site waits behind it.
+  - Holds a lock in the database meanwhile, and waits for dumps to end.
+  - Refuses migrations that the code which serves meanwhile would fail on, unless that was allowed by name.
 options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: "The run: id, by, commit, release, fence.", type: dict, required: true}
-  apply: {description: Apply them; otherwise they are only listed., type: bool, default: true}
+  apply:
+    description: Apply them; otherwise they are only shown, and the release, which was prepared for that, is removed.
+    type: bool
+    default: true
 """
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
-    """List or apply under the lease."""
+    """Show or apply under the lease."""
     with working(contract, run, "migrate") as held:
-        build = Build(contract, run, held)
-        build.venv = Path(contract.root) / "venvs" / build.release.record["venv"]
-        migration = Migration(build)
+        gate = Gate(contract, run, held)
         if not module.params["apply"]:
-            return {"pending": migration.pending()}
-        result = migration.apply()
+            try:
+                return gate.look()
+            finally:
+                retention.discard(gate.release)
+        result = gate.apply()
     return {"changed": bool(result["applied"]), **result}
 
 

@@ -40,7 +40,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         with working(contract, run, "recover"):
             result = activation.recover(contract, asked["decided"], asked["why"], bad=asked["bad"])
     except Failure as failure:
-        failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}  # type: ignore[attr-defined]
+        failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}
         raise
     lease.release(contract, run["id"], run["fence"])
     return result

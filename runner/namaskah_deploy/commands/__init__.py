@@ -9,6 +9,7 @@ from namaskah_deploy.commands.backups import backups
 from namaskah_deploy.commands.common import plain
 from namaskah_deploy.commands.deploy import deploy
 from namaskah_deploy.commands.lock import lock
+from namaskah_deploy.commands.plan import plan
 from namaskah_deploy.commands.resume import resume
 from namaskah_deploy.commands.rollback import rollback
 from namaskah_deploy.request import Kind
@@ -20,7 +21,7 @@ An unconfirmed switch returns, or is completed where another host has confirmed 
 ALL: tuple[click.Command, ...] = (
     deploy,
     rollback,
-    plain("plan", Kind.PLAN, "Say what a release would do on each host; change nothing."),
+    plan,
     plain("status", Kind.STATUS, "Show what each host runs, and what differs from its records."),
     plain("releases", Kind.RELEASES, "List the releases on each host."),
     plain("backup", Kind.BACKUP, "Back up the database and the files, and prove the backup."),

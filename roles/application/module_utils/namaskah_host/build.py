@@ -250,7 +250,8 @@ class Build:
     # --- The application's own commands -----------------------------------------------------------
 
     @property
-    def _values(self) -> dict[str, str]:
+    def places(self) -> dict[str, str]:
+        """What the braces in the application's commands stand for."""
         return {
             "release": str(self.release.folder),
             "venv": str(self.venv),
@@ -258,8 +259,10 @@ class Build:
             "instance": "",
         }
 
-    def command(self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None) -> str:
-        """Run one command of the application in the release, with the environment file."""
+    def command(
+        self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None, *, apart: bool = False
+    ) -> str:
+        """Run one command of the application in the release, with the environment file; see commands.run."""
         variables = {
             **self.secrets,
             **(further or {}),
@@ -267,13 +270,14 @@ class Build:
             "NAMASKAH_COMMIT": self.run["commit"],
         }
         return run(
-            launch.fill(words, self._values),
+            launch.fill(words, self.places),
             what=what,
             timeout=timeout,
             cwd=self.release.folder,
             env=launch.environment(variables, str(self.venv)),
             secrets=self.secrets | (further or {}),
             held=self.held,
+            apart=apart,
         )
 
     def _build(self) -> None:

@@ -62,12 +62,15 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    apart: bool = False,
     next_step: str = "read the output above, mend the cause, and release again",
     held: int | None = None,
 ) -> str:
     """Run `argv` to its end and return what it printed; its whole process group dies with a time-out.
 
-    `held` is the descriptor of a lock that the command keeps, should the caller be killed (see workers.py).
+    With `apart`, what it says to standard error is no part of that. `held` is the descriptor of a lock that the command
+    keeps, should the caller be killed (see workers.py).
+
     Raises Failure (timeout, failed) with the end of the output, secrets concealed.
     """
     try:
@@ -77,14 +80,14 @@ def run(
             env=dict(env) if env is not None else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             start_new_session=True,
             pass_fds=() if held is None else (held,),
         )
     except OSError as error:
         raise Failure("failed", what, argv[0], error.strerror or str(error), next_step) from None
     try:
-        raw, _ = process.communicate(timeout=timeout)
+        raw, said = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -93,6 +96,7 @@ def run(
         raise Failure("timeout", what, " ".join(argv[:3]), f"no end after {timeout:g} s\n{shown}", next_step) from None
     output = raw.decode(errors="replace")
     if process.returncode != 0:
-        shown = conceal(output, secrets or {})[-SHOWN:].strip()
+        told = output + (said or b"").decode(errors="replace")
+        shown = conceal(told, secrets or {})[-SHOWN:].strip()
         raise Failure("failed", what, " ".join(argv[:3]), f"exit status {process.returncode}\n{shown}", next_step)
     return output

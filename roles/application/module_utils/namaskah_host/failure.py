@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 Complaint = tuple[str, str, str]  # of a check: the name by which it can be allowed, what is wrong, what to do
 
 
@@ -18,6 +20,7 @@ class Failure(Exception):  # noqa: N818 - an operator reads the word
         self.where = where
         self.why = why
         self.next_step = next_step
+        self.result: dict[str, Any] = {}  # what was found out before it failed, for the report
 
     def as_dict(self) -> dict[str, str]:
         """Return the failure as modules report it."""

@@ -2,6 +2,7 @@
 
 Written to <root>/host/namaskah_host.pyz by prepare and started by the units of the host contract:
 `watch` guards a switch until it is confirmed or returned and the other instance has stopped; `boot` runs once at boot.
+`run` is for people: it runs a command of a release as a run does, with the environment of migrations.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import time
 from pathlib import Path
 
 from . import front
+from . import launch
 from . import switch as switches
 from .contract import Contract
 from .failure import Failure
 from .files import point, read_json, sync_folder, write_json
 from .instances import Instance
-from .release import current
+from .release import NAME, Release, current
 
 PAUSE = 0.2  # seconds between two looks at the switch
 RETRY = 5.0  # seconds before a failed return is tried again
@@ -134,17 +136,43 @@ def detach(log: Path) -> None:
     os.close(null)
 
 
+def carry_out(contract: Contract, name: str, words: list[str]) -> None:
+    """Become a command of a release, in its folder and with the environment files of migrations."""
+    release = Release(contract, name)
+    if not NAME.match(name) or not release.complete or not words:
+        next_step = "see `namaskah-deploy releases`; the command follows --"
+        raise Failure(
+            "refused", "run a command", contract.host, f"there is no release {name!r}, or no command", next_step
+        )
+    variables: dict[str, str] = {}
+    for path in filter(None, (contract.env_file, contract.migrate_env_file)):
+        variables |= launch.read_environment(path)
+    venv = str(contract.root / "venvs" / release.record["venv"])
+    os.chdir(release.folder)
+    os.execvpe(words[0], words, launch.environment(variables, venv))  # noqa: S606 - there is no shell on purpose
+
+
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words before `--`, which are ours, and those after it, which are another command's."""
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end + 1 :]
+
+
 def main() -> int:
     """Run the verb of the command line."""
     parser = argparse.ArgumentParser(prog="namaskah_host", description="The host's own part in a release.")
-    parser.add_argument("verb", choices=("watch", "boot"))
+    parser.add_argument("verb", choices=("watch", "boot", "run"))
     parser.add_argument("--root", type=Path, required=True, help="the application's root folder")
     parser.add_argument("--detach", action="store_true", help="go on in the background, where no manager does that")
-    arguments = parser.parse_args()
+    parser.add_argument("--release", default="", help="with run: whose command it is that follows --")
+    own, words = _divided(sys.argv[1:])
+    arguments = parser.parse_args(own)
     if arguments.detach:
         detach(arguments.root / "host" / "watch.log")
     try:
         contract = load(arguments.root)
+        if arguments.verb == "run":
+            carry_out(contract, arguments.release, words)
         watch(contract) if arguments.verb == "watch" else boot(contract)
     except Failure as failure:
         say(f"{failure}\n  next: {failure.next_step}")

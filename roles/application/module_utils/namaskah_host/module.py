@@ -28,6 +28,6 @@ def serve(act: Act, further: dict[str, Any] | None = None) -> None:
     try:
         result = act(Contract(module.params["contract"]), module.params["run"], module)
     except Failure as failure:
-        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=getattr(failure, "result", {}))
+        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=failure.result)
     changed = bool(result.pop("changed", False))
     module.exit_json(changed=changed, result=result)

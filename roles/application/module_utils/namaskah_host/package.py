@@ -20,6 +20,7 @@ from . import (
     health,
     instances,
     journal,
+    launch,
     managers,
     processes,
     release,
@@ -27,7 +28,7 @@ from . import (
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    commands, connections, contract, failure, files, front, guard, health, instances, journal, managers, processes,
+    commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, managers, processes,
     release, switch,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"

@@ -40,9 +40,7 @@ def prune(contract: Contract) -> dict[str, Any]:
     """Drop what retention allows, then virtualenvs and pooled files that nothing needs; return what went."""
     dropped = []
     for release in droppable(contract):
-        # The record goes first: a folder without record is no release, whatever happens next.
-        (release.folder / ".release.json").unlink()
-        shutil.rmtree(release.folder)
+        discard(release)
         dropped.append(release.id)
     return {
         "releases": dropped,
@@ -50,6 +48,12 @@ def prune(contract: Contract) -> dict[str, Any]:
         "venvs": drop_venvs(contract),
         "assets": drop_assets(contract),
     }
+
+
+def discard(release: Release) -> None:
+    """Remove a release. The record goes first: a folder without record is no release, whatever happens next."""
+    (release.folder / ".release.json").unlink()
+    shutil.rmtree(release.folder)
 
 
 def drop_unfinished(contract: Contract) -> list[str]:

@@ -1,0 +1,226 @@
+"""What would the code of another release find in the database as it is now? For a rollback, before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.release import Release, all_of, current, last_good_before
+
+from . import by_hand, records
+from .gate import told
+from .history import History
+from .review import Reviewed, from_dict, review
+from .session import opened
+
+ALLOW = "schema-ahead"
+
+
+@dataclass
+class Difference:
+    """Migrations between the live release and a target.
+
+    `ahead` are applied and unknown to the target, the newest last; `missing` are known to it and not applied;
+    `unknown` says why nobody can tell.
+    """
+
+    ahead: list[Reviewed] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unknown: str = ""
+    live: Release | None = None
+    reversal: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def breaking(self) -> bool:
+        """Whether the target's code is known to fail on the schema as it is."""
+        return bool(self.missing) or any(one.changes for one in self.ahead)
+
+    @property
+    def unseen(self) -> list[str]:
+        """The migrations of which nobody can tell."""
+        return [one.name for one in self.ahead if one.findings("unseen")]
+
+    def sentence(self) -> str:
+        """Return what the difference is, in a few words."""
+        if self.unknown:
+            return f"unknown: {self.unknown}"
+        parts = []
+        if self.ahead:
+            effect = (
+                "older code FAILS on them" if any(one.changes for one in self.ahead) else "older code works with them"
+            )
+            parts.append(f"{_count(len(self.ahead))} ahead: {effect}")
+        if self.missing:
+            names = ", ".join(self.missing)
+            parts.append(f"{_count(len(self.missing))} missing, and the release FAILS without: {names}")
+        return "; ".join(parts) or "code only"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as reports carry it."""
+        return {
+            "schema": self.sentence(),
+            "breaking": self.breaking,
+            "ahead": [{**one.as_dict(), "older_code_fails_on": one.changes} for one in self.ahead],
+            "missing": self.missing,
+            "unseen": self.unseen,
+            "told": told(self.ahead, "breaks"),
+            "reversal": self.reversal,
+        }
+
+
+def _count(number: int) -> str:
+    return f"{number} migration{'' if number == 1 else 's'}"
+
+
+def compare(contract: Contract, target: Release | None, *, tag: str = "", commit: str = "") -> Difference:
+    """Return the difference between what is live and `target`; where that was pruned, `tag` or `commit` name it.
+
+    Asks the releases' own code, and what was kept of pruned ones. Changes nothing.
+    """
+    live = current(contract)
+    if not contract.known_command or live is None:
+        return Difference(
+            unknown="" if not contract.migrate_command else "the preset has no command that lists migrations"
+        )
+    history = History(contract, live)
+    wanted = _known_to(contract, target, tag, commit)
+    if wanted is None or not history.runs:
+        what = (
+            "the release to return to is not here, and nothing was kept of it"
+            if wanted is None
+            else f"{live.id} cannot be asked"
+        )
+        return Difference(unknown=f"{what}; it is judged when it has been prepared again")
+    known, pending = history.known(), set(history.pending())
+    ahead = [one.name for one in known if one.name not in wanted and one.name not in pending]
+    present = {one.name for one in known} - pending
+    return Difference(
+        live=live,
+        ahead=_reviewed(contract, history, ahead),
+        missing=[name for name in wanted if name not in present],
+        reversal=[_reversal(history, contract, live, name) for name in ahead[::-1]],
+    )
+
+
+def _known_to(contract: Contract, target: Release | None, tag: str, commit: str) -> list[str] | None:
+    """Return the migrations that the target's code has; None where nobody can tell."""
+    if target is not None and target.complete:
+        kept = records.read(contract).get(target.id)
+        if kept:
+            return list(kept["known"])
+        asked = History(contract, target)
+        return [one.name for one in asked.known()] if asked.runs else None
+    kept = (records.of_tag(contract, tag) if tag else None) or (records.of_commit(contract, commit) if commit else None)
+    return list(kept["known"]) if kept else None
+
+
+def _reviewed(contract: Contract, history: History, names: list[str]) -> list[Reviewed]:
+    """Return what the migrations did: as it was seen when they were applied, else by their SQL."""
+    seen = records.reviews(contract)
+    fresh = {one.name: one for one in review(history, [name for name in names if name not in seen])}
+    return [from_dict(seen[name]) if name in seen else fresh[name] for name in names]
+
+
+def _reversal(history: History, contract: Contract, live: Release, name: str) -> dict[str, Any]:
+    """Return how a migration goes back: the line for a person, its SQL, or why it does not go back."""
+    migration = history.named([name])[0]
+    told_by = {
+        "name": name,
+        "command": by_hand.line(contract, live, history.reversal(migration)),
+        "sql": "",
+        "impossible": "",
+    }
+    if not told_by["command"]:
+        return {**told_by, "impossible": "the preset has no command for it"}
+    if contract.reverse_sql_command:
+        try:
+            told_by["sql"] = history.sql(migration, backwards=True)
+        except Failure as failure:
+            told_by["impossible"] = failure.why.strip().splitlines()[-1] if failure.why else "no reason was given"
+    return told_by
+
+
+def target_of(contract: Contract, tag: str) -> Release | None:
+    """Return the release that a rollback would choose by the host's own records; None where it was pruned."""
+    if not tag:
+        return last_good_before(contract)
+    return next((release for release in reversed(all_of(contract)) if release.record.get("tag") == tag), None)
+
+
+def settle(contract: Contract, run: dict[str, Any], *, reverse: bool, held: int | None = None) -> dict[str, Any]:
+    """Refuse a rollback whose code would fail, or reverse what is ahead where that was asked for; say what was done.
+
+    The reversal is done by the live release, which brought the migrations, before anything is switched.
+    """
+    target = Release(contract, run["release"])
+    found = compare(contract, target, commit=run["commit"])
+    answer: dict[str, Any] = {**found.as_dict(), "reversed": []}
+    try:
+        if reverse and found.ahead:
+            answer["reversed"] = _reverse_all(contract, found, held)
+            answer["schema"] = f"reversed: {', '.join(answer['reversed'])}"
+            if found.missing:
+                raise _refused(contract, found)
+        elif (found.breaking or (reverse and found.unknown)) and ALLOW not in contract.allow:
+            raise _refused(contract, found)
+    except Failure as failure:
+        failure.result = {**answer, **failure.result}
+        raise
+    return {"changed": bool(answer["reversed"]), **answer}
+
+
+def _refused(contract: Contract, found: Difference) -> Failure:
+    lines = "\n".join(f"- {line}" for line in found.as_dict()["told"])
+    ways = ["release a new commit that works with the schema as it is"]
+    if found.ahead and not found.missing:
+        ways.insert(0, "take the migrations back with --reverse-migrations")
+    if found.missing:
+        ways.insert(0, "release it instead, which applies what it needs: namaskah-deploy deploy")
+    return Failure(
+        "refused",
+        "return to code that fits the database",
+        contract.host,
+        f"{found.sentence()}; nothing was switched" + (f"\n{lines}" if lines else ""),
+        f"{', or '.join(ways)}; --allow {ALLOW} returns in spite of it",
+    )
+
+
+def _reverse_all(contract: Contract, found: Difference, held: int | None) -> list[str]:
+    """Take back every migration that is ahead, the newest first; return their names. Raises Failure half-way."""
+    live = found.live
+    if live is None:
+        raise AssertionError("migrations are ahead of nothing")
+    history = History(contract, live, held=held)
+    impossible = [f"{one['name']}: {one['impossible']}" for one in found.reversal if one["impossible"]]
+    if impossible:
+        next_step = "return without --reverse-migrations, or release a commit that works with the schema as it is"
+        why = "nothing was reversed and nothing switched, for these do not go back: " + "; ".join(impossible)
+        raise Failure("refused", "reverse the migrations", contract.host, why, next_step)
+    done: list[str] = []
+    with opened(history.build.venv, history.variables, contract.database_variable, contract.host) as (session, _):
+        if session:
+            session.keep(contract.app, contract.migrate_wait)
+            session.await_dumps(contract.migrate_wait)
+        for one in found.reversal:
+            try:
+                history.reverse(history.named([one["name"]])[0])
+            except Failure as failure:
+                raise _half_way(failure, live, done) from None
+            done.append(one["name"])
+    return done
+
+
+def _half_way(failure: Failure, live: Release, done: list[str]) -> Failure:
+    said = f"REVERSED before that: {', '.join(done)}" if done else "nothing was reversed"
+    told_by = Failure(
+        failure.kind,
+        failure.what,
+        failure.where,
+        f"{failure.why}\n{said}; {live.id} still serves",
+        f"apply them again by releasing {live.record.get('tag') or live.record.get('commit', '')[:12]} once more, "
+        "or try the rollback again",
+    )
+    told_by.result = {"reversed": done}
+    return told_by

@@ -1,0 +1,208 @@
+"""May the pending migrations be applied now, and how, so that the site is not taken down by them?"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.release import Release, current
+
+from . import by_hand, records
+from .history import History
+from .review import Reviewed, review
+from .session import Session, opened
+
+# The server's words for SQLSTATE 55P03, and the names that drivers give it.
+WAITED_TOO_LONG = re.compile(r"lock timeout|LockNotAvailable|55P03", re.IGNORECASE)
+PAUSE = 2.0  # seconds between two tries
+ALLOW = "breaking-schema"
+
+
+class Gate:
+    """The migrations of one prepared release, applied once for the whole fleet."""
+
+    def __init__(self, contract: Contract, run: dict[str, Any], held: int | None = None) -> None:
+        """`held` is the descriptor of the work lock, which every command of the application keeps."""
+        self.contract = contract
+        self.release = Release(contract, run["release"])
+        self.history = History(contract, self.release, run, held)
+        self.found: dict[str, Any] = {"pending": [], "applied": [], "tries": 0, "schema": "compatible", "notes": []}
+        self.reviewed: list[Reviewed] = []
+
+    def look(self) -> dict[str, Any]:
+        """Return what is pending and what it does; change nothing."""
+        self.found["pending"] = self.history.pending()
+        if self.found["pending"]:
+            with self._session() as (session, _):
+                self._review(session)
+        self.found["shown"] = shown(self.reviewed) or self.found["pending"]
+        return self.found
+
+    def apply(self) -> dict[str, Any]:
+        """Apply what is pending, under the database's own lock; return what was done.
+
+        Raises Failure; its reason names the migrations that were committed before the failing one, and what became of
+        them, its result is what was found out.
+        """
+        try:
+            self.found["pending"] = self.history.pending()
+            if self.contract.migrate_command and (self.found["pending"] or not self.contract.pending_command):
+                with self._session() as (session, why):
+                    self._apply(session, why)
+            known = [migration.name for migration in self.history.known()]
+            records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed)
+        except Failure as failure:
+            failure.result = self.found
+            raise
+        return self.found
+
+    def _session(self) -> Any:
+        variables, name = self.history.variables, self.contract.database_variable
+        return opened(self.history.build.venv, variables, name, self.contract.host)
+
+    def _apply(self, session: Session | None, why: str) -> None:
+        invalid: set[str] = set()
+        if session is None:
+            self.found["notes"].append(f"no lock in the database, and no look for dumps: {why}")
+        else:
+            if session.keep(self.contract.app, self.contract.migrate_wait):
+                self.history.forget()
+                self.found["pending"] = self.history.pending()
+            invalid = session.invalid_indexes()
+        self._review(session)
+        self._refuse_breaking()
+        try:
+            self._try(session)
+        finally:
+            if session:
+                self._note_invalid(session.invalid_indexes() - invalid)
+
+    def _review(self, session: Session | None) -> None:
+        """Judge what is pending; before the first release nobody uses the database."""
+        pending = self.found["pending"]
+        if current(self.contract) is not None:
+            self.reviewed = review(self.history, pending, session.catalogue if session else lambda _: {})
+        flagged = [one.name for one in self.reviewed if one.findings("breaks", "blocks")]
+        self.found["migrations"] = [one.as_dict() for one in self.reviewed]
+        self.found["schema"] = (
+            "breaking" if (flagged or self.contract.schema == "breaking") and pending else "compatible"
+        )
+        self.found["told"] = told(self.reviewed, "breaks", "blocks")
+
+    def _refuse_breaking(self) -> None:
+        stated = self.contract.schema
+        first = current(self.contract) is None
+        if self.found["schema"] != "breaking" or first or stated == "compatible" or ALLOW in self.contract.allow:
+            return
+        what = "\n".join(f"- {line}" for line in self.found["told"]) or "- namaskah_schema says so"
+        raise Failure(
+            "refused",
+            "migrate the database in a rolling release",
+            self.contract.host,
+            f"the migrations are breaking; nothing was applied and nothing was switched:\n{what}",
+            "divide it: first what old and new code both bear, in a later release the rest. Or announce a maintenance "
+            f"window and release with --allow {ALLOW}: old code fails from the migration on until its host is "
+            "switched, and after an automatic return until the migrations are reversed",
+        )
+
+    def _try(self, session: Session | None) -> None:
+        before = self.found["pending"]
+        for attempt in range(1, self.contract.migrate_tries + 1):
+            if session:
+                session.await_dumps(self.contract.migrate_wait)
+            self.found["tries"] = attempt
+            try:
+                self.history.migrate()
+            except Failure as failure:
+                if attempt == self.contract.migrate_tries or not WAITED_TOO_LONG.search(failure.why):
+                    raise self._ended(failure, before) from None
+                time.sleep(PAUSE)
+            else:
+                self._has_applied(before)
+                return
+
+    def _has_applied(self, names: Sequence[str]) -> None:
+        self.found["applied"] = list(names)
+        migrations = self.history.named(list(names))[::-1]
+        self.found["undo"] = [
+            by_hand.line(self.contract, self.release, self.history.reversal(one)) for one in migrations
+        ]
+
+    def _ended(self, failure: Failure, before: list[str]) -> Failure:
+        """Return the failure with what was committed before it, after what the policy takes back was taken back."""
+        self.history.forget()
+        try:
+            left = self.history.pending()
+        except Failure as unknown:
+            return _with(failure, f"and what was applied is unknown: {unknown.why}", "look into the database")
+        self._has_applied([name for name in before if name not in left])
+        if not self.found["applied"]:
+            return _with(failure, "no migration was applied", "the old release still serves; mend it and release again")
+        words = self._take_back() if self._wants_reversal() else []
+        applied = self.found["applied"]
+        if applied:
+            words.append(f"APPLIED AND KEPT before it failed: {', '.join(applied)}")
+        undo = "\n".join(["; the applied ones go back, in this order, by", *self.found["undo"]]) if applied else ""
+        return _with(
+            failure, "\n".join(words), f"the old release still serves; mend the migration and release again{undo}"
+        )
+
+    def _wants_reversal(self) -> bool:
+        policy = self.contract.migrate_on_failure
+        breaking = any(one.changes for one in self.reviewed if one.name in self.found["applied"])
+        return bool(self.contract.reverse_command) and (policy == "reverse" or (policy == "breaking" and breaking))
+
+    def _take_back(self) -> list[str]:
+        """Reverse what was applied, the newest first; return what came of it, in words."""
+        back: list[str] = []
+        words = []
+        for migration in self.history.named(self.found["applied"])[::-1]:
+            try:
+                self.history.reverse(migration)
+            except Failure as failure:
+                words.append(f"{migration.name} could NOT be reversed: {failure.why}")
+                break
+            back.append(migration.name)
+        if back:
+            self.found["reversed"] = back
+            words.append(f"APPLIED AND REVERSED again: {', '.join(back)}")
+        self._has_applied([name for name in self.found["applied"] if name not in back])
+        return words
+
+    def _note_invalid(self, names: set[str]) -> None:
+        if names:
+            self.found["invalid_indexes"] = sorted(names)
+            self.found["notes"].append(
+                f"INVALID indexes, which cost and do not serve: {', '.join(sorted(names))}; DROP INDEX CONCURRENTLY, "
+                "and build them again"
+            )
+
+
+def shown(reviewed: Sequence[Reviewed]) -> list[str]:
+    """Return every statement with its lock and what was found, as a plan shows it."""
+    lines = []
+    for one in reviewed:
+        lines.append(one.name)
+        for judged in one.judged:
+            lines += [f"  {judged.text} [{judged.lock}]"] if judged.text else []
+            lines += [f"    {finding.level}: {finding.on} {finding.why}" for finding in judged.findings]
+    return lines
+
+
+def told(reviewed: Sequence[Reviewed], *levels: str) -> list[str]:
+    """Return what the statements do that have findings of these levels, in words."""
+    return [
+        f"{one.name}: {finding.on}: {finding.why} [{judged.lock}]"
+        for one in reviewed
+        for judged in one.judged
+        for finding in judged.findings
+        if finding.level in levels
+    ]
+
+
+def _with(failure: Failure, further: str, next_step: str) -> Failure:
+    return Failure(failure.kind, failure.what, failure.where, f"{failure.why}\n{further}", next_step)

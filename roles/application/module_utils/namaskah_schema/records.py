@@ -1,0 +1,58 @@
+"""Which migrations does each release know, and which did it bring? Kept for releases that are gone, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.files import read_json, write_json
+from ansible.module_utils.namaskah_host.release import Release
+
+KEPT = 200  # releases
+
+
+def file_of(contract: Contract) -> Path:
+    """Return where they are kept."""
+    return Path(contract.root) / "migrations.json"
+
+
+def read(contract: Contract) -> dict[str, dict[str, Any]]:
+    """Return what is known of each release, by its id: commit, tag, known, applied, reviewed."""
+    return read_json(file_of(contract)) or {}
+
+
+def keep(contract: Contract, release: Release, known: list[str], applied: list[str], reviewed: list[Any]) -> None:
+    """Write what a release knows and brought; the same names go into its own record."""
+    record = release.record
+    every = read(contract)
+    before = every.get(release.id, {"applied": [], "reviewed": []})
+    entry = {
+        "commit": record.get("commit", ""),
+        "tag": record.get("tag", ""),
+        "known": known,
+        "applied": [*before["applied"], *applied],
+        "reviewed": [*before["reviewed"], *(one.as_dict() for one in reviewed if one.name in applied)],
+    }
+    kept = sorted({*every, release.id})[-KEPT:]
+    write_json(file_of(contract), {name: {**every, release.id: entry}[name] for name in kept})
+    write_json(
+        release.folder / ".release.json", {**record, "migrations": {"known": known, "applied": entry["applied"]}}
+    )
+
+
+def of_commit(contract: Contract, commit: str) -> dict[str, Any] | None:
+    """Return what is kept of the newest release of a commit."""
+    found = [entry for _, entry in sorted(read(contract).items()) if entry["commit"] == commit]
+    return found[-1] if found else None
+
+
+def of_tag(contract: Contract, tag: str) -> dict[str, Any] | None:
+    """Return what is kept of the newest release of a tag."""
+    found = [entry for _, entry in sorted(read(contract).items()) if entry["tag"] == tag]
+    return found[-1] if found else None
+
+
+def reviews(contract: Contract) -> dict[str, dict[str, Any]]:
+    """Return what each migration does, as it was seen when it was applied, with the sizes and types of that time."""
+    return {one["name"]: one for _, entry in sorted(read(contract).items()) for one in entry["reviewed"]}

@@ -1,0 +1,277 @@
+"""What do the gate and a rollback make of real migrations, of both samples, in a real database?"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.namaskah_host import lease
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.release import Release, all_of
+from ansible.module_utils.namaskah_schema import difference, session
+from ansible.module_utils.namaskah_schema.gate import Gate
+
+from tests.roles.playing import Played, play
+
+from .conftest import Schemas
+from .postgres import Cluster
+from .site import Site
+
+SAMPLES = ("dashboard", "ledger")
+TABLE = {"dashboard": "payments_payment", "ledger": "payments"}
+NAMES = {
+    "dashboard": ["payments.0002_payment_note", "payments.0003_amount_minor"],
+    "ledger": ["0002_note", "0003_amount_minor"],
+}
+Build = Callable[..., Site]
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schemas: Schemas) -> Build:
+    """Return what makes a host with v1.0.0 live, in a database of its own."""
+
+    def made(name: str, **settings: object) -> Site:
+        one = Site(request.getfixturevalue(name), folder / name, postgres.create(schemas(name)), settings)
+        one.switch(one.prepared("v1.0.0"))
+        return one
+
+    return made
+
+
+def columns(postgres: Cluster, site: Site) -> set[str]:
+    query = f"SELECT attname FROM pg_attribute WHERE attrelid = '{TABLE[site.sample.name]}'::regclass AND attnum > 0"  # noqa: S608
+    return set(postgres.query(query, site.database).split())
+
+
+@contextmanager
+def psql(postgres: Cluster, site: Site, sql: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Keep a session that has run `sql` for the block."""
+    words = [str(postgres.programs / "psql"), "-qXAt", "-d", site.database]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"{sql};\nSELECT 'ready';\n".encode())
+        process.stdin.flush()
+        while process.stdout.readline().strip() != b"ready":
+            pass
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_compatible_then_a_breaking_release(name: str, site: Build, postgres: Cluster) -> None:
+    """The story of both samples: what is pending, refused, allowed, ahead, refused to go back from, and reversed."""
+    one = site(name)
+    first, second = NAMES[name]
+    found = one.migrate("v1.3.0")
+    assert (found["applied"], found["schema"], found["tries"]) == ([first], "compatible", 1)
+    assert found["migrations"][0]["statements"][0]["lock"] == "ACCESS EXCLUSIVE"
+    assert Release(one.contract, one.root.joinpath("current").readlink().name).record["migrations"]["applied"] == [
+        first
+    ]
+
+    run = one.prepared("v2.0.0")
+    assert Gate(one.contract, run).look()["pending"] == [second]
+    with pytest.raises(Failure, match="renamed to amount_minor") as refused:
+        Gate(one.contract, run).apply()
+    assert refused.value.kind == "refused"
+    assert "--allow breaking-schema" in refused.value.next_step
+    assert "amount" in columns(postgres, one)
+    one.settings["allow"] = ["breaking-schema"]
+    assert one.migrate("v2.0.0")["applied"] == [second]
+
+    one.settings["allow"] = []
+    back = one.prepared("v1.0.0")
+    told = difference.compare(one.contract, Release(one.contract, back["release"]))
+    assert ([entry.name for entry in told.ahead], told.breaking) == ([first, second], True)
+    with pytest.raises(Failure, match=r"2 migrations ahead: older code FAILS.*nothing was switched") as ahead:
+        difference.settle(one.contract, back, reverse=False)
+    assert "--reverse-migrations" in ahead.value.next_step
+    assert {"note", "amount_minor"} <= columns(postgres, one)
+    assert difference.settle(one.contract, back, reverse=True)["reversed"] == [second, first]
+    assert {"amount"} <= columns(postgres, one)
+    assert not {"note", "amount_minor"} & columns(postgres, one)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_rollback_over_a_compatible_migration_is_allowed_and_said(name: str, site: Build) -> None:
+    one = site(name)
+    assert (
+        difference.compare(one.contract, Release(one.contract, one.prepared("v1.1.0")["release"])).sentence()
+        == "code only"
+    )
+    one.migrate("v1.3.0")
+    found = difference.settle(one.contract, one.prepared("v1.1.0"), reverse=False)
+    assert found["schema"] == "1 migration ahead: older code works with them"
+    assert found["ahead"][0]["name"] == NAMES[name][0]
+    # The last release of v1.3.0, after its migration was taken back, has not got what it needs.
+    difference.settle(one.contract, one.prepared("v1.1.0"), reverse=True)
+    one.switch(one.prepared("v1.1.0"))
+    with pytest.raises(Failure, match="the release FAILS without") as missing:
+        difference.settle(one.contract, one.prepared("v1.3.0"), reverse=False)
+    assert "release it instead" in missing.value.next_step
+
+
+def test_a_pruned_release_is_judged_by_what_was_kept(site: Build) -> None:
+    one = site("dashboard", allow=["breaking-schema"])
+    one.migrate("v1.1.0")
+    gone = one.root.joinpath("current").readlink()
+    one.migrate("v1.3.0")
+    one.migrate("v2.0.0")
+    shutil.rmtree(one.root / gone)
+    found = difference.compare(one.contract, difference.target_of(one.contract, "v1.1.0"), tag="v1.1.0")
+    assert [entry.name for entry in found.ahead] == NAMES["dashboard"]
+    unknown = difference.compare(one.contract, difference.target_of(one.contract, "v9"), tag="v9")
+    assert "judged when it has been prepared again" in unknown.sentence()
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("breaking", True), ("keep", True), ("reverse", False)])
+def test_what_was_committed_before_a_failing_migration(policy: str, kept: bool, site: Build, postgres: Cluster) -> None:
+    one = site("dashboard", migrate_on_failure=policy)
+    with pytest.raises(Failure) as failed:
+        Gate(one.contract, one.prepared("broken-migration")).apply()
+    said = "APPLIED AND KEPT before it failed" if kept else "APPLIED AND REVERSED again"
+    assert f"{said}: payments.0002_payment_note" in failed.value.why
+    assert ("note" in columns(postgres, one)) is kept
+    assert ("migrate --noinput payments 0001_initial" in failed.value.next_step) is kept
+
+
+def test_the_printed_line_undoes_it(site: Build, postgres: Cluster) -> None:
+    """The line is for ssh; what follows the host in it is run here."""
+    from ansible.module_utils.namaskah_host import package  # noqa: PLC0415
+    from ansible.module_utils.namaskah_host.files import write_json  # noqa: PLC0415
+
+    one = site("dashboard")
+    found = one.migrate("v1.3.0")
+    (one.root / "host").mkdir()
+    package.write_host_program(one.contract.host_program)
+    write_json(one.root / "host" / "contract.json", one.contract.raw)
+    (line,) = found["undo"]
+    assert line.startswith("ssh deploy@here ")
+    shell = ["sh", "-c", f'ssh() {{ shift; sh -c "$1"; }}; {line}']
+    done = subprocess.run(shell, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note" not in columns(postgres, one)
+
+
+def test_another_run_that_migrates_keeps_this_one_out(site: Build, postgres: Cluster) -> None:
+    """Whoever broke the lease: the database lets one in, and the loser says who that is."""
+    one = site("dashboard")
+    run = one.prepared("v1.3.0")
+    with psql(
+        postgres, one, f"SET application_name = 'other run'; SELECT pg_advisory_lock({session.key('dashboard')})"
+    ):
+        with pytest.raises(Failure, match="another run migrates it: other run of postgres") as refused:
+            Gate(one.contract, run).apply()
+        assert refused.value.kind == "refused"
+        assert "note" not in columns(postgres, one)
+    assert Gate(one.contract, run).apply()["applied"] == NAMES["dashboard"][:1]
+    held = postgres.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", one.database)
+    assert held == "0"
+
+
+def test_no_migration_beside_a_dump(site: Build, postgres: Cluster) -> None:
+    """A real pg_dump, held up by a table that somebody else keeps."""
+    one = site("dashboard")
+    run = one.prepared("v1.3.0")
+    with psql(postgres, one, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE"):
+        dump = subprocess.Popen(
+            [str(postgres.programs / "pg_dump"), "-d", one.database, "-f", str(one.root / "dump.sql")]
+        )
+        try:
+            activity = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+            while postgres.query(activity, one.database) != "1":
+                assert dump.poll() is None
+                time.sleep(0.05)
+            with pytest.raises(Failure, match="being dumped: pg_dump of postgres") as refused:
+                Gate(one.contract, run).apply()
+            assert refused.value.kind == "refused"
+            one.settings["migrate_wait"] = 20
+            # The server does not see that a waiting client was killed: its session is ended instead.
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+            waiting = threading.Timer(1.0, postgres.query, (end, one.database))
+            waiting.start()
+            assert Gate(one.contract, run).apply()["applied"] == NAMES["dashboard"][:1]
+            waiting.join()
+        finally:
+            dump.kill()
+            dump.wait()
+
+
+def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -> None:
+    one = site("ledger")
+    run = one.prepared("v1.3.0")
+    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments"):
+        with pytest.raises(Failure, match="no migration was applied"):
+            Gate(one.contract, run).apply()
+        assert columns(postgres, one) == {"id", "idempotency_key", "amount"}
+    found = Gate(one.contract, run).apply()
+    assert (found["applied"], found["tries"]) == (["0002_note"], 1)
+
+
+def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Cluster) -> None:
+    """A concurrent unique build that meets two equal rows fails, and leaves its index behind."""
+    one = site("dashboard")
+    run = one.prepared("v1.3.0")
+    postgres.query(
+        "INSERT INTO payments_payment (idempotency_key, amount, caller, created_at) "
+        "VALUES ('a', 5, 'x', now()), ('b', 5, 'x', now())",
+        one.database,
+    )
+    (one.root / "releases" / run["release"] / "payments" / "migrations" / "0003_unique.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    atomic = False\n"
+        "    dependencies = [('payments', '0002_payment_note')]\n    operations = [migrations.RunSQL(\n"
+        "        'CREATE UNIQUE INDEX CONCURRENTLY one_amount ON payments_payment (amount)', migrations.RunSQL.noop)]\n"
+    )
+    one.settings["allow"] = ["breaking-schema"]
+    with pytest.raises(Failure) as failed:
+        Gate(one.contract, run).apply()
+    assert failed.value.result["invalid_indexes"] == ["one_amount"]
+
+
+def test_the_tasks_of_a_run_do_the_same(site: Build, postgres: Cluster, folder: Path) -> None:
+    """Through ansible-playbook, with a real lease: the release's migrations, then where a rollback leads, and back."""
+    one = site("ledger", allow=["breaking-schema"], lease_ttl=600)
+    run = one.prepared("v2.0.0")
+    run["fence"] = lease.acquire(one.contract, run)["fence"]
+    variables = {
+        "namaskah_app": "ledger", "namaskah_environment": "test", "namaskah_repository": "none", "namaskah_services": {},
+        "namaskah_preset": "asgi", "namaskah_reverse_migrations": True, "namaskah_target_tag": "v1.0.0",
+    }  # fmt: skip
+
+    def played(tasks_from: str, **further: object) -> Played:
+        facts = {"namaskah_contract": one.contract.raw, "namaskah_run": {**run, **further}}
+        role = {"name": "migration", "tasks_from": tasks_from}
+        tasks = [{"ansible.builtin.set_fact": facts}, {"ansible.builtin.include_role": role}]
+        return play(tasks, folder / "play", variables=variables, groups=["app"])
+
+    applied = played("main").result("Apply the pending migrations")
+    assert (applied["applied"], applied["schema"]) == (NAMES["ledger"], "breaking")
+    one.switch(run)
+    told = played("tell").result("Say what a rollback means for the database")
+    assert told["schema"] == "2 migrations ahead: older code FAILS on them"
+    first = {"release": next(release.id for release in all_of(one.contract) if release.record["tag"] == "v1.0.0")}
+    back = played("settle", **first).result("Refuse code that the database does not fit, or reverse migrations")
+    assert back["reversed"] == NAMES["ledger"][::-1]
+    assert columns(postgres, one) == {"id", "idempotency_key", "amount", "........pg.dropped.4........"}
+    planned = one.prepared("v1.3.0")["release"]
+    shown = played("show", release=planned).result(
+        "Show what is pending, and remove the release that was prepared for it"
+    )
+    assert shown["shown"][0] == NAMES["ledger"][0]
+    assert not (one.root / "releases" / planned).exists()
+
+
+def test_a_database_that_does_not_answer(site: Build) -> None:
+    one = site("dashboard")
+    run = one.prepared("v1.3.0")
+    (one.root / "env.migrate").write_text("DATABASE_URL=postgresql://u:the-password-of-it@127.0.0.1:1/x\n")
+    with pytest.raises(Failure) as failed:
+        Gate(one.contract, run).apply()
+    assert "the-password-of-it" not in str(failed.value) + failed.value.next_step
