@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_host import lease
@@ -241,14 +242,15 @@ def test_the_tasks_of_a_run_do_the_same(site: Build, postgres: Cluster, folder: 
     run = one.prepared("v2.0.0")
     run["fence"] = lease.acquire(one.contract, run)["fence"]
     variables = {
-        "namaskah_app": "ledger", "namaskah_environment": "test", "namaskah_repository": "none", "namaskah_services": {},
+        "namaskah_app": "ledger", "namaskah_environment": "test", "namaskah_repository": "none",
+        "namaskah_services": {},
         "namaskah_preset": "asgi", "namaskah_reverse_migrations": True, "namaskah_target_tag": "v1.0.0",
     }  # fmt: skip
 
     def played(tasks_from: str, **further: object) -> Played:
         facts = {"namaskah_contract": one.contract.raw, "namaskah_run": {**run, **further}}
         role = {"name": "migration", "tasks_from": tasks_from}
-        tasks = [{"ansible.builtin.set_fact": facts}, {"ansible.builtin.include_role": role}]
+        tasks: list[dict[str, Any]] = [{"ansible.builtin.set_fact": facts}, {"ansible.builtin.include_role": role}]
         return play(tasks, folder / "play", variables=variables, groups=["app"])
 
     applied = played("main").result("Apply the pending migrations")

@@ -13,8 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import front
-from . import launch
+from . import front, launch
 from . import switch as switches
 from .contract import Contract
 from .failure import Failure

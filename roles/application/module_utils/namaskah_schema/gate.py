@@ -127,7 +127,8 @@ class Gate:
 
     def _has_applied(self, names: Sequence[str]) -> None:
         self.found["applied"] = list(names)
-        migrations = self.history.named(list(names))[::-1]
+        # Before the first release there is nothing to go back to.
+        migrations = self.history.named(list(names))[::-1] if current(self.contract) else []
         self.found["undo"] = [
             by_hand.line(self.contract, self.release, self.history.reversal(one)) for one in migrations
         ]

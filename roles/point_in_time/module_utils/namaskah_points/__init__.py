@@ -1,0 +1,1 @@
+"""Which moments can a database server be returned to, by the archive of pgBackRest?"""
