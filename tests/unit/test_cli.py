@@ -347,6 +347,7 @@ def test_at_a_terminal_a_rollback_says_where_it_leads(tmp_path: Path) -> None:
     code, text = _at_terminal(made, "rollback", "production", "--tag", "v1", answer="n")
     assert (code, made.serving()) == (Code.REFUSED, OLD), text
     assert "web2: old (v1, live, ada) -> old (v1, live, ada)" in text
+    assert "database: unknown: no host has told" in text
     assert "Go back to v1 on production (web1, web2)? [y/N]" in text
 
 
