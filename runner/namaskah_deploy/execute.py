@@ -15,6 +15,7 @@ from namaskah_deploy import (
     backup_tables,
     conduct,
     environments,
+    loss,
     outcome,
     plan,
     preview,
@@ -48,8 +49,13 @@ _ANSWERS = {
     Kind.BACKUPS_PRUNE: "namaskah_backup_prune",
     Kind.PLAN: "namaskah_plan",
     Kind.OUTLOOK: "namaskah_status",
+    Kind.RESTORE_PREVIEW: "namaskah_restore",
 }
-_FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.OUTLOOK, Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW}
+_FORESEEN: Mapping[Kind, Kind] = {
+    Kind.ROLLBACK: Kind.OUTLOOK,
+    Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW,
+    Kind.RESTORE: Kind.RESTORE_PREVIEW,
+}
 """Kinds before whose question the operator is shown what the hosts say, and the kind that asks them."""
 
 
@@ -124,15 +130,38 @@ def _session(
 def _outlook(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
     """Ask the hosts what a change would lead to; a host that gives no answer is no reason not to ask the operator."""
     asked = _FORESEEN[request.kind]
-    question = Request(kind=asked, environment=request.environment, tag=request.tag, limit=request.limit, by=request.by)
-    report, _ = _asked(question, environment, surroundings)
+    report = _ask(request, asked, environment, surroundings)
     if asked is Kind.BACKUPS_PREVIEW:
         return backup_tables.lines(_told(report))
+    if asked is Kind.RESTORE_PREVIEW:
+        return _losses(report)
     schema = next(iter(report.part.by_host("namaskah_schema").values()), {})
     return [
         *preview.lines(_told(report), request.tag),
         *preview.schema_lines(schema, reverse=request.reverse_migrations),
     ]
+
+
+def _ask(request: Request, kind: Kind, environment: Environment, surroundings: Surroundings) -> Report:
+    """Ask the hosts one question more about what `request` would do."""
+    question = Request(
+        kind=kind,
+        environment=request.environment,
+        tag=request.tag,
+        limit=request.limit,
+        by=request.by,
+        allow=request.allow,
+        backup=request.backup if kind is Kind.RESTORE_PREVIEW else "",
+    )
+    return _asked(question, environment, surroundings)[0]
+
+
+def _losses(report: Report) -> Iterable[str]:
+    """What a restore would take away; without that nobody should be asked, so a failure is refused. Raises Refused."""
+    if report.exit_code == outcome.Code.DONE:
+        return loss.lines(_told(report))
+    why = "; ".join(failed.failure.why for failed in report.part.failures) or report.headline
+    raise Refused("the restore cannot be prepared", why, next_step="; ".join(report.advice))
 
 
 def _display(request: Request, options: Options, run_id: str) -> Display:

@@ -38,6 +38,9 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.HOLD: ("app",),
     Kind.LET_GO: ("app",),
     Kind.OUTLOOK: ("app",),
+    Kind.RESTORE: ("database",),
+    Kind.RESTORE_PREVIEW: ("database",),
+    Kind.SWAP_BACK: ("database",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
 
@@ -59,6 +62,9 @@ _PLAYBOOK = {
     **dict.fromkeys(_PRUNING, "prune"),
     Kind.BACKUPS_EXTRACT: "extract",
     Kind.BACKUPS_COPY: "copy",
+    Kind.RESTORE: "restore",
+    Kind.RESTORE_PREVIEW: "restore",
+    Kind.SWAP_BACK: "swap_back",
 }
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 _WITH_TARGET = SWITCHING | {Kind.OUTLOOK}
@@ -160,6 +166,7 @@ def application_hosts(plan: LaunchPlan, environment: Environment) -> tuple[str, 
 
 def variables(request: Request, run_id: str) -> dict[str, Value]:
     """Return the extra variables of a run; what the operator left out stays the inventory's to say."""
+    restores = request.kind in (Kind.RESTORE, Kind.RESTORE_PREVIEW)
     said: dict[str, Value] = {
         "namaskah_run_id": run_id,
         "namaskah_by": request.by,
@@ -170,7 +177,9 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "namaskah_reverse_migrations": "true" if request.reverse_migrations else "",
         "namaskah_allow": request.allow,
         "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
-        "backup_list_id": request.backup,
+        "backup_list_id": "" if restores else request.backup,
+        "restore_backup": request.backup if restores else "",
+        "restore_preview": "true" if request.kind is Kind.RESTORE_PREVIEW else "",
         "backup_prune_state": _PRUNING.get(request.kind, ""),
         "namaskah_lock_wait": str(request.lock_wait or ""),
         "lock_seconds": str(request.seconds or ""),

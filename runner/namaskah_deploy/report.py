@@ -36,6 +36,10 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("migrations", "migration", ("applied",)),
     ("migrations reversed", "migration", ("reversed",)),
     ("schema", "migration", ("schema",)),
+    ("restored backup", "restore", ("backup",)),
+    ("rows lost", "restore", ("loss", "rows")),
+    ("replaced database", "restore", ("kept",)),
+    ("clients held off, ms", "restore", ("held_off_ms",)),
 )
 """Name of a fact, the phase whose modules report it, and where in their result it stands."""
 

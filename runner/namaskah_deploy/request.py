@@ -26,13 +26,21 @@ class Kind(enum.StrEnum):
     BACKUPS_EXTRACT = "backups extract"
     BACKUPS_PREVIEW = "backups prune --dry-run"
     BACKUPS_PRUNE = "backups prune"
+    RESTORE = "backups restore"
+    RESTORE_PREVIEW = "backups restore, before it is confirmed"
+    SWAP_BACK = "backups swap-back"
     PLAN = "plan"
     HOLD = "hold"
     LET_GO = "let-go"
     OUTLOOK = "outlook"
 
 
-CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE})
+REPLACING = frozenset({Kind.RESTORE, Kind.SWAP_BACK})
+"""Kinds that put another database in the place of the live one."""
+
+CHANGING = REPLACING | {
+    *(Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE),
+}
 """Kinds that change something: they need `--yes` where nobody can be asked."""
 
 BACKUPS = frozenset({Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_VERIFY, Kind.BACKUPS_KEEP, Kind.BACKUPS_UNKEEP})
@@ -59,7 +67,8 @@ class Request:
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
     ("" = the last good one), `reverse_migrations` whether it also takes back what that one lacks, `prepare` whether a
     plan may prepare the release, `limit` the words of --limit, `allow` the refusals that the operator overrides,
-    `backup` the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the
+    `backup` the backup that the command is about ("" = all), `confirmed` the name given with
+    --confirm, `resumes` the dead run that goes on, `lock_wait` the
     seconds to wait for a lease, `seconds` those that a hold lasts.
     """
 
@@ -70,6 +79,7 @@ class Request:
     backup: str = ""
     reverse_migrations: bool = False
     prepare: bool = False
+    confirmed: str = ""
     limit: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     reason: str = ""
@@ -77,6 +87,11 @@ class Request:
     seconds: int = 0
     resumes: Resumed | None = None
     by: str = field(default="unknown")
+
+    @property
+    def replaces_data(self) -> bool:
+        """Whether it takes rows away that were written since: no --yes is enough for that."""
+        return self.kind in REPLACING
 
     def __post_init__(self) -> None:
         """Check every word before anything is started with it."""
