@@ -14,6 +14,8 @@ from ansible.module_utils.namaskah_host import journal
 
 from .fleet import NAMES, Fleet
 
+pytestmark = pytest.mark.trial
+
 PAIRS = int(os.environ.get("PAIRS", "24"))
 SEED = 20260101
 

@@ -21,6 +21,8 @@ from namaskah_deploy import chain
 
 from .fleet import NAMES, Fleet, await_true
 
+pytestmark = pytest.mark.trial
+
 SEED = 20260101
 WAYS = ("controller killed", "everything killed", "controller hung up", "host rebooted")
 KIND_OF = {"everything killed": "controller killed"}
