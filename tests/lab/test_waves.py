@@ -87,7 +87,7 @@ def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Appli
             fleet.command("deploy", "-e", "namaskah_ref=v1.1.0"), cwd=PROJECT, env=environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        fleet.await_act(first, "switched", running)
+        fleet.await_act(first, "switched", running, seconds=600)
         begin = time.monotonic()
         second.write(f"{fleet.root}/shared/.env", "this is no setting\n")
         output = fleet.end(running)
@@ -107,7 +107,7 @@ def test_a_quorum_goes_on_without_an_unhealthy_host(fleet: Application) -> None:
     settings = second.read(f"{fleet.root}/shared/.env")
     with no_request_fails(first, second):
         running = fleet.start_cli("deploy", "lab", "--ref", "v1.1.0", *AGAIN)
-        fleet.await_act(first, "switched", running)
+        fleet.await_act(first, "switched", running, seconds=600)
         second.write(f"{fleet.root}/shared/.env", "this is no setting\n")
         output = fleet.end(running)
         second.write(f"{fleet.root}/shared/.env", settings)
@@ -126,7 +126,7 @@ def test_a_quorum_goes_on_without_a_lost_host_which_heals(fleet: Application) ->
     try:
         with no_request_fails(first):
             running = fleet.start_cli("deploy", "lab", "--ref", "v1.1.0", *AGAIN)
-            fleet.await_act(first, "switched", running)
+            fleet.await_act(first, "switched", running, seconds=600)
             second.cut_network(silent=True)
             output = fleet.end(running)
     finally:
@@ -144,7 +144,7 @@ def test_a_step_beyond_its_bound_is_timed_out_and_all_return(fleet: Application)
     fleet.write(namaskah_step_timeout=60)
     with no_request_fails(first, second):
         running = fleet.start_cli("deploy", "lab", "--ref", "v1.1.0", *AGAIN)
-        fleet.await_act(first, "switched", running)
+        fleet.await_act(first, "switched", running, seconds=600)
         second.run(["systemd-run", "--unit=hang", "flock", f"{fleet.root}/switch.lock", "sleep", "100"])
         output = fleet.end(running)
         assert running.returncode in (3, 4), output
