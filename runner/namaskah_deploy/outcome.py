@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from namaskah_deploy import drift
 from namaskah_deploy.failure import Failure
 from namaskah_deploy.report import Part
 from namaskah_deploy.request import SWITCHING, Kind, Request
@@ -32,7 +33,8 @@ MEANING: Mapping[Code, str] = {
     Code.REFUSED: "The command was refused: a word is wrong, or a confirmation is missing. Nothing was started.",
     Code.RETURNED: "Failed after the switch had begun, and returned: every host serves the release of before.",
     Code.NOT_RETURNED: "Failed, and NOT returned on every host. Act now: the message names the hosts and the command.",
-    Code.CHECKS_FAILED: "The checks of `verify` failed, or `backups verify` found damage. Nothing was changed.",
+    Code.CHECKS_FAILED: "The checks of `verify` failed, `backups verify` found damage, or `status` found differences. "
+    "Nothing was changed.",
     Code.UNREACHABLE: "A host, or the repository, could not be reached before anything was switched.",
     Code.LEASE_HELD: "Another run, or an operator, holds the lease of the application. Nothing was changed.",
     Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
@@ -46,6 +48,7 @@ _AFTER_LOCK = ("lock", "preparation", "migration", *AFTER_SWITCH)
 _CHECKING = (Kind.VERIFY, Kind.BACKUPS_VERIFY)
 _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
+_STATUS = "namaskah_status"
 _LONGEST_WHY = 300
 _BACK = ("returned", "nothing", "confirmed")
 
@@ -89,6 +92,9 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
     """Return the outcome of `request`; `expected` are the application hosts, which must be in a final state."""
     if request.kind is Kind.RECOVER:
         return _of_recovery(request, part, expected)
+    if part.good and request.kind is Kind.STATUS and (found := drift.differences(part.by_host(_STATUS))):
+        advice = ("repair what differs, or override it by the name in brackets: --allow NAME",)
+        return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
     if part.good:
         late = "; it was over before it could be stopped" if part.stopped else ""
         return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from namaskah_deploy import backup_tables
+from namaskah_deploy import backup_tables, drift
 from namaskah_deploy.request import Kind
 
 Hosts = Mapping[str, Mapping[str, Any]]
@@ -62,8 +62,8 @@ def _status(hosts: Hosts, console: Console) -> None:
         )
     names = ["host", "release", "commit", "tag", "instance", "state", "switch", "lease", "free GiB"]
     _print(console, names, rows)
-    for host, state in hosts.items():
-        _say(console, host, state.get("drift") or [])
+    for host, difference in drift.differences(hosts):
+        _say(console, host, [difference])
 
 
 def _releases(hosts: Hosts, console: Console) -> None:

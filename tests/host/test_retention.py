@@ -17,7 +17,15 @@ KEEP = 2
 def contract(tmp_path: Path) -> Contract:
     for folder in ("releases", "venvs/v", "shared/assets", "instances"):
         (tmp_path / folder).mkdir(parents=True)
-    return Contract({"root": str(tmp_path), "runtime": str(tmp_path), "keep_releases": KEEP, "keep_assets_days": 30})
+    return Contract(
+        {
+            "root": str(tmp_path),
+            "runtime": str(tmp_path),
+            "keep_releases": KEEP,
+            "keep_assets_days": 30,
+            "static_url": "/static/",
+        }
+    )
 
 
 def add(contract: Contract, number: int, state: str, tag: str = "") -> Release:

@@ -235,11 +235,13 @@ class Application:
         return self.lab.hosts[host].ssh(command).stdout
 
 
-# Release ids, run ids and times become X; records and journals hold little else and are left out.
+# Release ids, run ids and times become X; records (files.json: times of files) and journals are left out.
 FINGERPRINT = r"""
 cd "$1/current/" && find . -not -name '*.pyc' -not -name .release.json -not -name launch.json \
-  -printf '%P %y %m %u %g %l\n' | sed -E 's/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/X/g; s/(blue|green)/I/g' | sort
-find . -type f -not -name '*.pyc' -not -name .release.json -not -name launch.json -exec sha256sum {} + | sort -k 2
+  -not -name files.json -printf '%P %y %m %u %g %l\n' \
+  | sed -E 's/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/X/g; s/(blue|green)/I/g' | sort
+find . -type f -not -name '*.pyc' -not -name .release.json -not -name launch.json -not -name files.json \
+  -exec sha256sum {} + | sort -k 2
 cd "$1" && find . -maxdepth 1 -printf '%P %y %m %u %g\n' | sort
 ls -l shared/assets -R | grep -v '^total' | sed -E 's/[A-Z][a-z]{2} +[0-9]+ [0-9:]+//'
 """

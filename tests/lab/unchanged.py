@@ -64,17 +64,25 @@ def _lines(host: Host, script: str, *words: str) -> list[str]:
 ADDED = re.compile(r"\./(releases|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (releases|host)/")
 # What each preparing writes anew: the mirror's notes, the times of pooled assets, the tool's own program and contract.
 RENEWED = re.compile(r"\./(repo\.git|shared/assets|host)/|[0-9a-f]{64}  host/")
+RELEASE = re.compile(r"\./releases/[^/ ]+")
 VIRTUALENV = re.compile(r"\./venvs/\w+/")
 
 
 def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
-    """Return the lost lines that preparing must not lose; a virtualenv that was never complete may be made anew."""
+    """Return the lost lines that preparing must not lose.
+
+    A virtualenv that was never complete may be made anew, and a folder of a release without a record may go.
+    """
     complete = {line.partition(".complete ")[0] for line in before if "/.complete " in line}
+    recorded = {line.partition("/.release.json ")[0] for line in before if "/.release.json " in line}
     paths = {line.split(" ")[0] for line in after}
     kept = set()
     for line in lost:
         virtualenv = VIRTUALENV.match(line)
         renewed = RENEWED.match(line) and (line.split(" ")[0] in paths or not line.startswith("./shared"))
+        release = RELEASE.match(line)
+        if release and release[0] not in recorded:
+            continue
         if not renewed and not (virtualenv and virtualenv[0] not in complete):
             kept.add(line)
     return kept

@@ -14,7 +14,7 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.settle import settle
 from ansible.module_utils.namaskah_checks.verification import verify as verify_with
 from ansible.module_utils.namaskah_host.files import point
-from ansible.module_utils.namaskah_host.status import running_processes
+from ansible.module_utils.namaskah_host.observed import running_processes
 
 from tests.roles.verification_host import SmallHost, running_host
 

@@ -18,17 +18,18 @@ description:
 options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: Not used., type: dict, default: {}}
+  remote: {description: Ask the repository whether the live tag was moved., type: bool, default: false}
   releases: {description: List the releases as well., type: bool, default: false}
 """
 
 
 def act(contract: Contract, _run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Read the host's state."""
-    found = status.of_host(contract)
+    found = status.of_host(contract, remote=module.params["remote"])
     if module.params["releases"]:
         found["releases"] = status.of_releases(contract)
     return found
 
 
 if __name__ == "__main__":
-    serve(act, {"releases": {"type": "bool", "default": False}})
+    serve(act, {name: {"type": "bool", "default": False} for name in ("releases", "remote")})

@@ -28,7 +28,8 @@ def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict
     with working(contract, run, "prune"):
         dropped = retention.prune(contract)
         kept = [{name: release.record.get(name, "") for name in ("id", "run")} for release in all_of(contract)]
-    return {"changed": any(dropped.values()), **dropped, "kept": kept}
+    gone = [dropped[what] for what in ("releases", "unfinished", "venvs", "assets")]
+    return {"changed": any(gone), **dropped, "kept": kept}
 
 
 if __name__ == "__main__":

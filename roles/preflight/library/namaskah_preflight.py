@@ -39,7 +39,8 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
             first["why"] if single else f"\n{why}",
             first["next"] if single else f"\n{remedies}",
         )
-    live = current(contract)
+    # In the middle of another run hosts may differ; who takes the lease next is told about that run.
+    live = None if readiness.busy(contract, run["id"]) else current(contract)
     record = live.record if live else {}
     shown = {"release": record["id"], "commit": record["commit"], "tag": record["tag"]} if record else {}
     return {"complaints": [], "live": shown, "holder": lease.holder(contract)}

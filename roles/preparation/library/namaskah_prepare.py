@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.namaskah_host import retention
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
@@ -26,6 +27,8 @@ options:
 def act(contract: Contract, run: dict[str, Any], _module: AnsibleModule) -> dict[str, Any]:
     """Prepare under the lease."""
     with working(contract, run, "prepare") as held:
+        # A release that fails never reaches the pruning at the end, so that room is made here as well.
+        retention.prune(contract)
         result = Build(contract, run, held).prepare()
     return {"changed": not result["reused"], **result}
 

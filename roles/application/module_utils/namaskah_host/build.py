@@ -13,22 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import launch, package
+from . import content, launch, mirror, package
 from .commands import run
 from .contract import Contract
 from .failure import Failure
 from .files import lock, point, sync_folder, write_json, write_text
 from .journal import now
+from .mirror import GIT, GIT_TIMEOUT, QUIET_GIT
 from .release import Release
 
-GIT = ["git", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
-GIT_TIMEOUT = 300.0  # seconds for one transfer
 INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
-QUIET_GIT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
 
 
 class Build:
@@ -62,6 +56,7 @@ class Build:
             ("bytecode", self._bytecode),
             ("assets", self._assets),
             ("launchers", self._launchers),
+            ("content", self._content),
             ("host program", self._host_program),
             ("record", self._record),
         )
@@ -99,11 +94,13 @@ class Build:
             run([*GIT, "init", "--quiet", "--bare", str(self._mirror)], what="make the mirror", timeout=30)
         if self._has_commit():
             return
-        # Nothing is pruned: a release that is still wanted may be on no branch any more.
+        # What went from the remote goes here, too, or a new `a/b` could not be where `a` was. The commit of each
+        # release on this host keeps a name of its own (see mirror.py), whether or not a branch still has it.
         self._git(
             "fetch",
             "--quiet",
             "--no-tags",
+            "--prune",
             "--force",
             "--end-of-options",
             self.contract.repository,
@@ -125,6 +122,7 @@ class Build:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(mode=0o755)
+        self._git("update-ref", mirror.name_of(self.release.id), self.run["commit"], what="keep the commit")
         archive = [*GIT, f"--git-dir={self._mirror}", "archive", "--format=tar", self.run["commit"]]
         with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
             done = subprocess.run(
@@ -218,6 +216,7 @@ class Build:
                     next_step="install the interpreter's venv module",
                 )
                 self._pip(files)
+                content.record(self.venv, self.venv / ".files.json")
                 (self.venv / ".complete").touch()
                 sync_folder(self.venv)
 
@@ -340,6 +339,9 @@ class Build:
                 "runtime": str(self.contract.runtime),
             },
         )
+
+    def _content(self) -> None:
+        content.record(self.release.folder, self.release.folder / ".namaskah" / "files.json")
 
     def _host_program(self) -> None:
         write_json(self.contract.root / "host" / "contract.json", self.contract.raw)

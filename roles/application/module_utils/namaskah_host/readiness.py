@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import front, front_checks, launch, lease, status, switch
-from .build import GIT, QUIET_GIT
+from . import drift, front, front_checks, launch, lease, switch
 from .commands import URL_PASSWORD, run
 from .contract import INSTANCES, Contract
 from .failure import Complaint, Failure
 from .managers import PM2, SYSTEMCTL
+from .mirror import GIT, QUIET_GIT
 from .release import all_of, current
 
 # Where a password of an address belongs instead.
@@ -211,8 +211,9 @@ def state(contract: Contract, run_facts: dict[str, Any]) -> Iterator[Complaint]:
         why = f"this commit failed here before, as {tries[-1]['id']}: {tries[-1].get('why', '')}"
         yield "bad-release", why, "correct it in a new commit, or force it with --allow bad-release"
     if current(contract) and not unfinished:
-        for difference in status.drift(contract):
-            yield "drift", difference, "see `namaskah-deploy status`; repair it, or go on with --allow drift"
+        for difference in [*drift.found(contract), *drift.of_tag(contract)]:
+            if "drift" not in contract.allow:
+                yield difference.name, difference.what, difference.remedy
 
 
 def environment_marker(contract: Contract) -> Iterator[Complaint]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
+from . import assets, mirror
 from .contract import INSTANCES, Contract
 from .release import Release, all_of, current, last_good_before, on_instance
 
 BAD_KEPT = 3  # failed releases kept as evidence besides the rules for good ones
-DAY = 86400.0  # seconds
 
 
 def protected(contract: Contract) -> set[str]:
@@ -39,6 +37,7 @@ def droppable(contract: Contract) -> list[Release]:
 def prune(contract: Contract) -> dict[str, Any]:
     """Drop what retention allows, then virtualenvs and pooled files that nothing needs; return what went."""
     dropped = []
+    assets.refresh(contract)
     for release in droppable(contract):
         discard(release)
         dropped.append(release.id)
@@ -46,7 +45,8 @@ def prune(contract: Contract) -> dict[str, Any]:
         "releases": dropped,
         "unfinished": drop_unfinished(contract),
         "venvs": drop_venvs(contract),
-        "assets": drop_assets(contract),
+        "assets": assets.drop(contract),
+        "repository": mirror.tidied(contract, [release.id for release in all_of(contract)]),
     }
 
 
@@ -56,10 +56,15 @@ def discard(release: Release) -> None:
     shutil.rmtree(release.folder)
 
 
+def folders(place: Path) -> list[Path]:
+    """Return the folders in `place`; before the first release there may be no such place."""
+    return [entry for entry in place.iterdir() if entry.is_dir()] if place.is_dir() else []
+
+
 def drop_unfinished(contract: Contract) -> list[str]:
     """Remove folders that no prepare has finished; called under the lease, so nobody works on them."""
     known = {release.id for release in all_of(contract)}
-    leftovers = [entry for entry in contract.releases.iterdir() if entry.is_dir() and entry.name not in known]
+    leftovers = [entry for entry in folders(contract.releases) if entry.name not in known]
     for entry in leftovers:
         shutil.rmtree(entry)
     return [entry.name for entry in leftovers]
@@ -68,21 +73,8 @@ def drop_unfinished(contract: Contract) -> list[str]:
 def drop_venvs(contract: Contract) -> list[str]:
     """Remove virtualenvs that no release names."""
     needed = {release.record["venv"] for release in all_of(contract)}
-    unneeded = [entry for entry in (contract.root / "venvs").iterdir() if entry.is_dir() and entry.name not in needed]
+    unneeded = [entry for entry in folders(contract.root / "venvs") if entry.name not in needed]
     for entry in unneeded:
         shutil.rmtree(entry)
         entry.with_suffix(".lock").unlink(missing_ok=True)
     return [entry.name for entry in unneeded]
-
-
-def drop_assets(contract: Contract) -> int:
-    """Remove pooled files that no release of the last days had; return how many."""
-    oldest = time.time() - contract.keep_assets_days * DAY
-    count = 0
-    for folder, _, names in os.walk(contract.shared / "assets"):
-        for name in names:
-            path = Path(folder, name)
-            if path.stat().st_mtime < oldest:
-                path.unlink()
-                count += 1
-    return count

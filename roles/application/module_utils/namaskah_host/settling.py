@@ -13,8 +13,8 @@ from .contract import Service
 from .failure import Failure
 from .health import complaint
 from .instances import Instance
+from .observed import running_processes
 from .processes import descendants
-from .status import running_processes
 
 PAUSE = 0.5  # seconds between two looks
 AGAIN = 2  # so many times the settle time is watched once more after a process has ended: its successor may be as short

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from typing import Any
 
-from . import front, journal, lease, processes, unfinished
-from .commands import run
+from . import drift, journal, lease, unfinished
 from .contract import INSTANCES, Contract
-from .failure import Failure
 from .instances import Instance
-from .managers import as_root, runs_as_other_user
 from .release import all_of, current, on_instance
 from .switch import read as read_switch
-
-PROGRAM = "/usr/local/lib/namaskah/{app}/processes"
-
-
-def running_processes(contract: Contract) -> list[dict[str, Any]]:
-    """Return the processes of the application's user (see processes.py)."""
-    if not runs_as_other_user(contract):
-        return processes.of_user(os.getuid())
-    program = PROGRAM.format(app=contract.app)
-    output = run(
-        as_root(contract.app_user, [program]),
-        what="list the application's processes",
-        timeout=20,
-        next_step=f"provision the host: {program} and its exact sudo line are missing",
-    )
-    found: list[dict[str, Any]] = json.loads(output)
-    return found
 
 
 def of_releases(contract: Contract) -> list[dict[str, Any]]:
@@ -54,8 +32,8 @@ def last_confirmed(records: list[dict[str, Any]]) -> str:
     return ""
 
 
-def of_host(contract: Contract) -> dict[str, Any]:
-    """Return everything that `status` shows of a host."""
+def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
+    """Return everything that `status` shows of a host; with `remote` also whether the live tag was moved there."""
     records = journal.read(contract.root / "journal.jsonl")
     live = current(contract)
     switch = read_switch(contract)
@@ -84,43 +62,7 @@ def of_host(contract: Contract) -> dict[str, Any]:
         "journal_records": len(records),
         "journal_break": journal.first_break(contract.root / "journal.jsonl"),
         "free_bytes": shutil.disk_usage(contract.root).free if contract.root.exists() else 0,
-        "drift": drift(contract),
+        "drift": [
+            str(difference) for difference in [*drift.found(contract), *(drift.of_tag(contract) if remote else ())]
+        ],
     }
-
-
-def drift(contract: Contract) -> list[str]:
-    """Return what differs from what the records say, in words; nothing where all agrees."""
-    live = current(contract)
-    found = []
-    if live is None:
-        return ["`current` exists but names no release"] if contract.current.is_symlink() else []
-    if not live.complete:
-        return [f"`current` names {live.id}, which has no record"]
-    state = live.record["state"]
-    if state not in ("live", "provisional"):
-        found.append(f"`current` names {live.id}, whose record says {state}")
-    if live.instance is None:
-        return [*found, f"{live.id} is on no instance"]
-    instance = Instance(contract, live, live.instance)
-    missing = {service.name for service in instance.services()} - set(instance.running())
-    found += [f"service {name}@{live.instance} does not run" for name in sorted(missing)]
-    found += stale_processes(contract, instance)
-    found += front.differences(instance)
-    return found
-
-
-def stale_processes(contract: Contract, instance: Instance) -> list[str]:
-    """Return the services of the live instance whose main process runs from another folder than the live release."""
-    try:
-        known = {process["pid"]: process for process in running_processes(contract)}
-    except Failure as error:
-        return [f"the application's processes cannot be seen: {error}"]
-    found = []
-    for service in instance.services():
-        process = known.get(instance.manager.unit(service, instance.name).pid or 0)
-        if process and process["cwd"] != str(instance.release.folder):
-            found.append(
-                f"{service.name}@{instance.name} (pid {process['pid']}) runs from {process['cwd']}, "
-                f"not from {instance.release.folder}"
-            )
-    return found

@@ -17,9 +17,9 @@ from ansible.module_utils.namaskah_host.contract import Contract, Service, other
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.instances import Instance
+from ansible.module_utils.namaskah_host.observed import running_processes
 from ansible.module_utils.namaskah_host.processes import descendants
 from ansible.module_utils.namaskah_host.release import Release, current, on_instance
-from ansible.module_utils.namaskah_host.status import running_processes
 
 from .outcome import Check, CheckFailed
 

@@ -15,6 +15,7 @@ def main() -> None:
         argument_spec={
             "folder": {"type": "path", "required": True},
             "releases": {"type": "bool", "default": False},
+            "remote": {"type": "bool", "default": False},
         }
     )
     state = json.loads((Path(module.params["folder"]) / "state.json").read_text(encoding="utf-8"))

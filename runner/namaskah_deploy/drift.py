@@ -1,0 +1,21 @@
+"""In what does a fleet differ from its records, or within itself? Judges what the hosts told; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Hosts = Mapping[str, Mapping[str, Any]]
+
+
+def differences(hosts: Hosts) -> list[tuple[str, str]]:
+    """Return (host, difference) of all hosts; what differs between hosts is told of the fleet."""
+    own = [(host, str(line)) for host, state in hosts.items() for line in state.get("drift") or []]
+    return own + [("the hosts", line) for line in between(hosts)]
+
+
+def between(hosts: Hosts) -> list[str]:
+    """Return that the hosts serve different commits; a host without any release is a new one, not a different one."""
+    live = {host: state["live"] for host, state in hosts.items() if state.get("live")}
+    if len({str(record.get("commit")) for record in live.values()}) < 2:  # noqa: PLR2004 - two make a difference
+        return []
+    served = (f"{host} {record.get('tag') or record.get('id')}" for host, record in live.items())
+    return [f"serve different releases: {', '.join(served)} [drift-hosts]"]

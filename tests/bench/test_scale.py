@@ -1,0 +1,50 @@
+"""What does one host more cost? The real playbooks over fleets of growing size, on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.bench.fleet import Cost, Fleet
+
+pytestmark = pytest.mark.bench
+
+READING = tuple(int(word) for word in os.environ.get("SCALE_READING", "10,50,100").split(","))
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """As many hosts as the largest measurement needs."""
+    with tempfile.TemporaryDirectory(prefix="nf-", dir="/tmp") as runtime:
+        made = Fleet(tmp_path, Path(runtime), int(request.param))
+        made.commit(1)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def told(what: str, costs: dict[int, Cost]) -> None:
+    """Print each size, and the slope between two neighbours: what one host more costs."""
+    for count, cost in costs.items():
+        print(f"{what}: {count} hosts: {cost.seconds:.1f} s, {cost.cpu:.1f} s of CPU")
+    for (few, first), (many, last) in pairwise(costs.items()):
+        more = many - few
+        seconds, cpu = (last.seconds - first.seconds) / more, (last.cpu - first.cpu) / more
+        print(f"{what}: from {few} to {many}: {seconds:.2f} s and {cpu:.2f} s of CPU for each host more")
+    print(f"{what}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+
+
+@pytest.mark.parametrize("fleet", [max(READING)], indirect=True)
+@pytest.mark.parametrize("playbook", ["status", "plan"])
+def test_reading_grows_by_the_host(fleet: Fleet, playbook: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`status` is one module on each host, `plan` is the whole preflight; no host has a release yet."""
+    costs = {count: fleet.play(playbook, count=count) for count in READING}
+    with capsys.disabled():
+        told(playbook, costs)
+    assert max(costs) in costs

@@ -1,0 +1,108 @@
+"""Does what a host keeps stay small, whatever is released there and however it ends? With real git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.namaskah_host import assets, mirror, retention
+from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import point
+from ansible.module_utils.namaskah_host.release import Release, current, last_good_before
+
+from .conftest import FolderHost
+
+MIB = 2**20
+
+
+def usage(folder: Path) -> int:
+    """Return what a folder takes on the disk, in bytes (du(1))."""
+    done = subprocess.run(["du", "--summarize", "--block-size=1", folder], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0])
+
+
+def released(host: FolderHost) -> Release:
+    """Prepare a version and make it live by its records alone: no process is needed to fill a disk."""
+    run = host.prepared()
+    before, release = current(host.contract), Release(host.contract, run["release"])
+    release.mark("live", confirmed=run["release"])
+    point(host.contract.current, f"releases/{release.id}")
+    if before:
+        before.mark("superseded")
+    retention.prune(host.contract)
+    return release
+
+
+def names_of(release: Release) -> list[Path]:
+    return [assets.pool_of(release.contract) / name for name in assets.names_of(release)]
+
+
+@pytest.mark.fault("failed deploys in a row", ends="old release")
+def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
+    """Nothing prunes after a failure; so the next preparation does, and the good releases stay."""
+    first, second = released(host), released(host)
+    for _ in range(6):
+        run = host.run(host.commit("good"))
+        retention.prune(host.contract)  # as the module does before it prepares
+        broken = Build(type(host.contract)({**host.contract.raw, "build_commands": [["false"]]}), run)
+        with pytest.raises(Failure):
+            broken.prepare()
+    folders = {entry.name for entry in host.contract.releases.iterdir()}
+    assert {first.id, second.id} < folders
+    assert len(folders) == 3
+    before = last_good_before(host.contract)
+    assert before is not None
+    assert before.id == first.id
+
+
+def test_old_pages_find_their_files_after_a_long_quiet_time(host: FolderHost) -> None:
+    """A release that was live for longer than files are kept is replaced: pages of it are still open."""
+    old = released(host)
+    long_ago = time.time() - 60 * assets.DAY
+    for path in names_of(old):
+        os.utime(path, (long_ago, long_ago))
+    for _ in range(5):  # until it is no release of this host any more
+        released(host)
+    assert not old.complete
+    assert all(path.exists() for path in names_of(old))
+
+
+def test_the_pool_has_a_size_and_keeps_what_releases_need(host: FolderHost) -> None:
+    host.contract.raw["keep_assets_mib"] = 1
+    first = released(host)
+    for number in range(4):
+        (assets.pool_of(host.contract) / f"old{number}.js").write_bytes(b"x" * MIB)
+        os.utime(assets.pool_of(host.contract) / f"old{number}.js", (number, time.time() - 100 + number))
+    retention.prune(host.contract)
+    left = sorted(path.name for path in assets.pool_of(host.contract).glob("old*"))
+    assert left == []
+    assert all(path.exists() for path in names_of(first))
+
+
+def test_the_copy_of_the_repository_stays_packed_and_loses_nothing(host: FolderHost) -> None:
+    """Many fetches, a rewritten branch, and a branch in whose place a folder of branches comes."""
+    kept = released(host)
+    commit = kept.record["commit"]
+    git = ["git", "-C", str(host.source), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "branch", "fix"], check=True)
+    for _ in range(mirror.PACKS + 5):
+        run = host.run(host.commit("good"))
+        Build(host.contract, run)._fetch()
+    subprocess.run([*git, "branch", "--delete", "--force", "fix"], check=True, capture_output=True)
+    subprocess.run([*git, "branch", "fix/one"], check=True)
+    subprocess.run([*git, "checkout", "--quiet", "--orphan", "rewritten"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "again"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run([*git, "branch", "--force", "main"], check=True, capture_output=True)
+    Build(host.contract, host.run(head))._fetch()
+    assert mirror.tidied(host.contract, [kept.id]) == ""
+    objects = host.contract.root / "repo.git" / "objects"
+    assert len(list((objects / "pack").glob("*.pack"))) <= mirror.PACKS
+    where = ["git", f"--git-dir={host.contract.root / 'repo.git'}"]
+    subprocess.run([*where, "gc", "--quiet", "--prune=now"], check=True)
+    subprocess.run([*where, "cat-file", "-e", commit], check=True)
+    assert mirror.tidy(host.contract, []) == [kept.id]

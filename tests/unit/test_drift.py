@@ -1,0 +1,41 @@
+"""Is a fleet that differs within itself or from its records told, and is the exit code then not 0?"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from namaskah_deploy import drift, outcome
+from namaskah_deploy.outcome import Code
+from namaskah_deploy.report import Result
+from namaskah_deploy.request import Kind, Request
+from tests.unit.streams import part
+
+
+def host(commit: str = "a", tag: str = "v1", differs: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"live": {"commit": commit, "tag": tag}, "drift": list(differs)}
+
+
+NEW: dict[str, Any] = {"live": None, "drift": []}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ({"web1": host(), "web2": host()}, []),
+        ({"web1": host(), "web2": NEW}, []),
+        ({"web1": host(differs=("a file [drift-files]",))}, [("web1", "a file [drift-files]")]),
+        (
+            {"web1": host(), "web2": host("b", "v2")},
+            [("the hosts", "serve different releases: web1 v1, web2 v2 [drift-hosts]")],
+        ),
+    ],
+)
+def test_differences(hosts: dict[str, dict[str, Any]], told: list[tuple[str, str]]) -> None:
+    assert drift.differences(hosts) == told
+    results = tuple(Result(name, "status", "namaskah_status", state) for name, state in hosts.items())
+    asked = dataclasses.replace(part("ok"), results=results)
+    judged = outcome.judge(Request(kind=Kind.STATUS, environment="production"), asked, None, tuple(hosts))
+    assert judged.code is (Code.CHECKS_FAILED if told else Code.DONE)
