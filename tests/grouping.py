@@ -20,6 +20,7 @@ GROUPS = {
     r"tests/lab/test_faults\.py": "faults",
     r"tests/lab/test_release\.py": "releases",
     r"tests/lab/test_(refusals|secrets)\.py": "guarded",
+    r"tests/lab/test_controller\.py": "controller",
     r"tests/lab/provision/(?!test_pm2)": "provisioned",
     r"tests/lab/(?!test_(host|lab|serving)\.py)": "",
     r"tests/lab/": "lab",
