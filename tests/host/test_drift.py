@@ -97,6 +97,7 @@ def test_each_difference_has_its_name_and_its_override(host: FolderHost, fault_l
     (release.folder / "server.py").write_text((release.folder / "server.py").read_text() + "# hotfix\n")
     assert names(host) == ["drift-files"]
     venv = host.contract.root / "venvs" / release.record["venv"]
+    content.record(venv, venv / ".files.json")  # the one that these hosts share was not made by a release
     (next(venv.glob("lib/python*/site-packages")) / "hotfix.pth").write_text("")
     assert names(host) == ["drift-files", "drift-files"]
     fault_log.inject("drift: edited file", ends="found", where="virtualenv")
