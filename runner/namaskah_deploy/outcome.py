@@ -49,6 +49,7 @@ _CHECKING = (Kind.VERIFY, Kind.BACKUPS_VERIFY)
 _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
 _STATUS = "namaskah_status"
+_DRAIN = "namaskah_drain"
 _LONGEST_WHY = 300
 _BACK = ("returned", "nothing", "confirmed")
 
@@ -73,7 +74,7 @@ def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> b
         return False
     if request.kind not in SWITCHING or part.good or _left_out(part) or not part.reached(*_AFTER_LOCK):
         return False
-    return bool(_not_back(part.by_host(_RECOVER), expected))
+    return bool(_not_back(part.by_host(_RECOVER), expected) or _drained(part))
 
 
 def blame(part: Part) -> tuple[str, bool]:
@@ -90,6 +91,8 @@ def blame(part: Part) -> tuple[str, bool]:
 
 def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[str, ...]) -> Outcome:
     """Return the outcome of `request`; `expected` are the application hosts, which must be in a final state."""
+    if request.kind in (*SWITCHING, Kind.RECOVER) and (drained := _drained(part, recovery)):
+        return _still_drained(request, drained)
     if request.kind is Kind.RECOVER:
         return _of_recovery(request, part, expected)
     if part.good and request.kind is Kind.STATUS and (found := drift.differences(part.by_host(_STATUS))):
@@ -217,6 +220,22 @@ def _schema_advice(part: Part) -> tuple[str, ...]:
             undo = "\n".join(line for line in result.data.get("undo") or () if line)
             return (f"THE DATABASE IS AHEAD: {names} applied; {effect}" + (f". To undo them:\n{undo}" if undo else ""),)
     return ()
+
+
+def _drained(*parts: Part | None) -> list[str]:
+    """Return the hosts that were told last to be out of their balancer."""
+    states: dict[str, Mapping[str, Any]] = {}
+    for part in parts:
+        states |= part.by_host(_DRAIN) if part else {}
+    return sorted(host for host, state in states.items() if state.get("drained"))
+
+
+def _still_drained(request: Request, hosts: list[str]) -> Outcome:
+    return Outcome(
+        Code.NOT_RETURNED,
+        f"{request.environment}: {', '.join(hosts)} still out of the balancer: act now",
+        (f"as soon as the balancer can be told: namaskah-deploy recover {request.environment} --yes",),
+    )
 
 
 def _act_now(

@@ -22,7 +22,7 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.RECOVER: ("app",),
     Kind.BACKUP: ("database",),
     Kind.VERIFY: ("app",),
-    Kind.PROVISION: ("app", "database"),
+    Kind.PROVISION: ("app", "database", "balancer"),
     Kind.STATUS: ("app",),
     Kind.RELEASES: ("app",),
     Kind.BACKUPS: ("database",),

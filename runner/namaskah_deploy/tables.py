@@ -64,6 +64,16 @@ def _status(hosts: Hosts, console: Console) -> None:
     _print(console, names, rows)
     for host, difference in drift.differences(hosts):
         _say(console, host, [difference])
+    for host, state in hosts.items():
+        _say(console, host, _drained(state))
+
+
+def _drained(state: Mapping[str, Any]) -> list[str]:
+    """Return who took the host out of its balancer, where it is out."""
+    drain = state.get("drain")
+    if not drain:
+        return []
+    return [f"out of its balancer since {drain.get('since')}, by {drain.get('by')} for run {drain.get('run')}"]
 
 
 def _releases(hosts: Hosts, console: Console) -> None:

@@ -32,6 +32,8 @@ class Application:
     lab: Lab
     sample: str
     variables: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """Further groups of the inventory: name and hosts."""
 
     @property
     def folder(self) -> Path:
@@ -86,6 +88,8 @@ class Application:
         places.mkdir(parents=True, exist_ok=True)
         hosts = json.loads(self.lab.inventory.read_text())
         hosts["all"]["vars"]["ansible_user"] = "deploy"
+        for name, members in self.groups.items():
+            hosts["all"]["children"][name] = {"hosts": {member: {} for member in members}}
         (self.inventory / "hosts.yml").write_text(json.dumps(hosts, indent=2) + "\n")
         own = (PROJECT / "examples" / self.sample / "environment.yml").read_text()
         (places / "application.yml").write_text(own)

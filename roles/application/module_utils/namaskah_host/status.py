@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from . import drift, journal, lease, unfinished
+from . import drain, drift, journal, lease, unfinished
 from .contract import INSTANCES, Contract
 from .instances import Instance
 from .release import all_of, current, on_instance
@@ -56,6 +56,7 @@ def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
         }
         if switch
         else None,
+        "drain": drain.read(contract),
         "lease": lease.holder(contract),
         "unfinished": unfinished.of_host(contract, records),
         "confirmed_run": last_confirmed(records),

@@ -1,0 +1,75 @@
+"""Does a fleet behind a balancer, in the mode that has a gap on each host, fail no request?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.lab.application import API_TOKEN, Application
+from tests.lab.balancers import Balanced
+from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+
+pytestmark = pytest.mark.lab
+
+RATE = 25
+KINDS = ("haproxy", "nginx")
+# The mode with a gap on each host, and a grace that lets slow requests end before the host leaves.
+GAPPED = {"namaskah_switch": "restart"}
+AS_BEFORE = {"namaskah_switch": "overlap", "namaskah_waves": "100%", "balancer_kind": "none"}
+
+
+@pytest.fixture(scope="module")
+def balanced(dashboard: Application) -> Iterator[Balanced]:
+    """The dashboard's two hosts behind a third with HAProxy and nginx; afterwards the fleet is as before."""
+    lab = dashboard.lab
+    host = lab.add_host("lb1", group="balancer")
+    lab.boot(host)
+    dashboard.write()
+    yield Balanced(dashboard, host)
+    dashboard.write(**AS_BEFORE)
+
+
+def under_load(balanced: Balanced, kind: str, work: Callable[[Load], None], websockets: int = 10) -> Report:
+    """Put load on the balancer while `work` is done; return what clients saw."""
+    target = resolve_target(balanced.url(kind), balanced.host.address, allow=(f"{balanced.host.address}/32",))
+    settings = Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(RATE),
+                        websockets=websockets, seconds=1800)  # fmt: skip
+    with Load(settings) as load:
+        work(load)
+    assert load.report is not None
+    return load.report
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_release_with_a_gap_on_each_host_fails_no_request_behind_a_balancer(balanced: Balanced, kind: str) -> None:
+    """Release, failed release and rollback by plain restarts, one host after the other."""
+    application = balanced.application
+    if set(application.live_tags().values()) != {"v1.0.0"}:
+        assert application.deploy("v1.0.0").returncode == 0
+    balanced.use(kind, **GAPPED)
+
+    def work(load: Load) -> None:
+        load.mark("release")
+        done = application.deploy("v1.1.0")
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert set(application.live_tags().values()) == {"v1.1.0"}
+        load.mark("failed release")
+        done = application.deploy("broken-start")
+        assert done.returncode != 0
+        assert set(application.live_tags().values()) == {"v1.1.0"}
+        load.mark("rollback")
+        done = application.rollback("v1.0.0")
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert set(application.live_tags().values()) == {"v1.0.0"}
+
+    report = under_load(balanced, kind, work)
+    print(report)
+    assert report.failed == 0, str(report)
+    assert report.websockets.closed > 0
+    assert report.websockets.share_back >= 0.999, str(report)
+    assert set(report.websockets.codes) == {"1012"}, str(report)
+    for host in application.lab.group("app"):
+        assert json.loads(host.run(["cat", "/srv/dashboard/journal.jsonl"]).stdout.splitlines()[-1])
+        assert host.run(["test", "-e", "/srv/dashboard/drain.json"], check=False).returncode == 1
