@@ -1,0 +1,112 @@
+"""Does a play take a host out and put it back, and keep it where a balancer is lost? By commands of the operator."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.roles.playing import Played, play
+
+# A balancer in a file: `leave` is refused while the file says that this is the last one.
+COMMAND = """
+import sys
+from pathlib import Path
+state = Path(sys.argv[1])
+if sys.argv[2] == "state":
+    print(state.read_text())
+elif sys.argv[2] == "leave" and state.read_text() == "healthy alone":
+    sys.exit("web1 is the last one")
+else:
+    state.write_text({"leave": "drained", "return": "healthy"}[sys.argv[2]])
+"""
+LOST = {"name": "Know a balancer that is lost", "ansible.builtin.add_host": {
+    "name": "lost", "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh"}}  # fmt: skip
+
+
+def role(part: str) -> dict[str, Any]:
+    return {"name": part, "ansible.builtin.include_role": {"name": "balancer", "tasks_from": part}}
+
+
+class Site:
+    """A host in a folder, and a balancer in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state, self.root = folder, folder / "state", folder / "srv"
+        self.root.mkdir()
+        (self.root / "balancer").mkdir()
+        (folder / "command.py").write_text(COMMAND)
+        self.state.write_text("healthy")
+
+    def play(self, *tasks: dict[str, Any], hosts: tuple[str, ...] = ("lb",)) -> Played:
+        words = [sys.executable, str(self.folder / "command.py"), str(self.state)]
+        variables = {
+            "namaskah_environment": "here",
+            "namaskah_app": "shop",
+            "namaskah_repository": "/nowhere",
+            "namaskah_services": {"web": {"command": ["web"]}},
+            "namaskah_root": str(self.root),
+            "namaskah_run_id": "run-1",
+            "balancer_kind": "command",
+            "balancer_hosts": list(hosts),
+            "balancer_drain": 2,
+            "balancer_back": 2,
+            **{f"balancer_{name}_command": [*words, name] for name in ("leave", "return", "state")},
+        }
+        return play(tasks, self.folder / "play", variables=variables, groups=["app"])
+
+    @property
+    def drain(self) -> Any:
+        record = self.root / "drain.json"
+        return json.loads(record.read_text()) if record.exists() else None
+
+
+def test_a_host_leaves_says_so_and_comes_back(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert site.play(role("leave")).status == 0
+    assert site.state.read_text() == "drained"
+    assert (site.drain["run"], site.drain["found_out"]) == ("run-1", [])
+    assert site.play(role("return"), role("return")).status == 0
+    assert site.state.read_text() == "healthy"
+    assert site.drain is None
+
+
+def test_a_host_that_somebody_took_out_stays_out(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.state.write_text("drained")
+    assert site.play(role("leave"), role("return")).status == 0
+    assert site.state.read_text() == "drained"
+    assert site.drain is None
+
+
+def test_a_balancer_that_refuses_ends_the_step_in_its_words(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.state.write_text("healthy alone")
+    failure = site.play(role("leave")).failure()
+    assert "web1 is the last one" in failure["why"]
+    assert site.drain, "what was tried is owed"
+
+
+def test_a_lost_balancer_is_a_failure_of_the_host_and_not_its_loss(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    after = {
+        "name": "Leave, and go on with the host",
+        "block": [role("leave")],
+        "rescue": [{"name": "Act on the host", "ansible.builtin.command": "true"}, role("return")],
+    }
+    played = site.play(LOST, after, hosts=("lb", "lost"))
+    assert "Act on the host" in [name.rpartition(" : ")[2] for name, _ in played.answers], played.output
+    failures = [answer["failure"] for _, answer in played.answers if "failure" in answer]
+    assert [(failure["class"], failure["where"]) for failure in failures] == [("unreachable", "lost")]
+    assert played.status == 0, "it never left, so nothing is owed"
+    assert site.state.read_text() == "healthy"
+
+
+def test_a_balancer_that_is_lost_meanwhile_keeps_the_host_on_record(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert site.play(role("leave")).status == 0
+    failure = site.play(LOST, role("return"), hosts=("lb", "lost")).failure()
+    assert (failure["class"], failure["where"]) == ("unreachable", "lost")
+    assert site.state.read_text() == "healthy", "the one that answers has it back"
+    assert site.drain["run"] == "run-1"
