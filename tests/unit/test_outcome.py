@@ -217,3 +217,26 @@ def test_a_host_that_was_only_weighed_is_not_left_out() -> None:
     said = Result("web1", "waves", "namaskah_weigh", {"left_out": ["web2"], "concluded": False})
     ended = dataclasses.replace(_part("verification"), results=(said,))
     assert outcome.needs_recovery(_request(), ended, HOSTS)
+
+
+def _with_drain(run: Part, **hosts: bool) -> Part:
+    """Return the run with what its hosts said last of their balancer."""
+    told = tuple(Result(host, "balancer", "namaskah_drain", {"drained": out}) for host, out in hosts.items())
+    return dataclasses.replace(run, results=(*run.results, *told))
+
+
+def test_a_host_that_is_left_out_of_its_balancer_is_not_returned() -> None:
+    returned = _with_drain(_part("activation", recovered=dict(BACK.by_host("namaskah_recover"))), web1=True, web2=False)
+    assert outcome.needs_recovery(_request(), returned, HOSTS)
+    judged = outcome.judge(_request(), returned, _with_drain(BACK, web1=True), HOSTS)
+    assert judged.code is Code.NOT_RETURNED
+    assert "web1" in judged.headline
+    assert "web2" not in judged.headline
+    assert "recover" in judged.advice[0]
+    assert outcome.judge(_request(Kind.RECOVER), _with_drain(BACK, web1=True), None, HOSTS).code is Code.NOT_RETURNED
+
+
+def test_the_last_word_about_the_balancer_counts() -> None:
+    returned = _with_drain(_part("activation"), web1=True, web2=True)
+    back = _with_drain(BACK, web1=False, web2=False)
+    assert outcome.judge(_request(), returned, back, HOSTS).code is Code.RETURNED
