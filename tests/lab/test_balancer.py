@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from tests.lab.application import API_TOKEN, Application
@@ -65,11 +66,40 @@ def test_a_release_with_a_gap_on_each_host_fails_no_request_behind_a_balancer(ba
         assert set(application.live_tags().values()) == {"v1.0.0"}
 
     report = under_load(balanced, kind, work)
-    print(report)
     assert report.failed == 0, str(report)
     assert report.websockets.closed > 0
     assert report.websockets.share_back >= 0.999, str(report)
     assert set(report.websockets.codes) == {"1012"}, str(report)
     for host in application.lab.group("app"):
-        assert json.loads(host.run(["cat", "/srv/dashboard/journal.jsonl"]).stdout.splitlines()[-1])
+        left = host.read("/srv/dashboard/journal.jsonl").count('"act": "left the balancer"')
+        back = host.read("/srv/dashboard/journal.jsonl").count('"act": "back in the balancer"')
+        assert left == back > 0
         assert host.run(["test", "-e", "/srv/dashboard/drain.json"], check=False).returncode == 1
+
+
+def kill_tree(pid: int) -> None:
+    """End a command line with everything it started, as a power cut of the controller would."""
+    whole = psutil.Process(pid)
+    for process in [whole, *whole.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def test_a_killed_run_leaves_a_host_that_says_so_and_recover_puts_it_back(balanced: Balanced) -> None:
+    """The host is out of the balancer, and nobody is left who would put it back."""
+    application = balanced.application
+    first = application.lab.group("app")[0]
+    balanced.use("haproxy", **GAPPED)
+    running = application.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes")
+    application.await_act(first, "left the balancer", running)
+    kill_tree(running.pid)
+    running.communicate(timeout=60)
+    assert f"{application.sample},{first.name}" in balanced.haproxy("show stat")
+    assert "DRAIN" in balanced.haproxy("show stat")
+    said = application.cli("status", "lab").stdout
+    assert f"{first.name}: out of its balancer" in said
+    done = application.cli("recover", "lab", "--yes", "--allow", "take-over")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DRAIN" not in balanced.haproxy("show stat")
+    assert "out of its balancer" not in application.cli("status", "lab").stdout
+    assert set(application.live_tags().values()) == {"v1.0.0"}
