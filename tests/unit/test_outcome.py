@@ -226,7 +226,8 @@ def _with_drain(run: Part, **hosts: bool) -> Part:
 
 
 def test_a_host_that_is_left_out_of_its_balancer_is_not_returned() -> None:
-    returned = _with_drain(_part("activation", recovered=dict(BACK.by_host("namaskah_recover"))), web1=True, web2=False)
+    told = {host: dict(state) for host, state in BACK.by_host("namaskah_recover").items()}
+    returned = _with_drain(_part("activation", recovered=told), web1=True, web2=False)
     assert outcome.needs_recovery(_request(), returned, HOSTS)
     judged = outcome.judge(_request(), returned, _with_drain(BACK, web1=True), HOSTS)
     assert judged.code is Code.NOT_RETURNED
