@@ -53,7 +53,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         with working(contract, run, "leave"):
             return step(contract, run, answers)
     except Failure as failure:
-        failure.result = {"drained": drain.read(contract) is not None}  # type: ignore[attr-defined]
+        failure.result = {"drained": drain.read(contract) is not None}
         raise
 
 
