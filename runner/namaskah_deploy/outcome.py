@@ -95,18 +95,22 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
         return _still_drained(request, drained)
     if request.kind is Kind.RECOVER:
         return _of_recovery(request, part, expected)
-    if part.good and request.kind is Kind.STATUS and (found := drift.differences(part.by_host(_STATUS))):
-        advice = ("repair what differs, or override it by the name in brackets: --allow NAME",)
-        return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
     if part.good:
-        late = "; it was over before it could be stopped" if part.stopped else ""
-        return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")
+        return _of_good(request, part)
     if request.kind in SWITCHING and _left_out(part):
         return _incomplete(request, part)
     if request.kind in SWITCHING and part.reached(*AFTER_SWITCH):
         states = part.by_host(_RECOVER) | (recovery.by_host(_RECOVER) if recovery else {})
         return _of_return(request, part, states, expected)
     return _before_switch(request, part)
+
+
+def _of_good(request: Request, part: Part) -> Outcome:
+    if request.kind is Kind.STATUS and (found := drift.differences(part.by_host(_STATUS))):
+        advice = ("repair what differs, or override it by the name in brackets: --allow NAME",)
+        return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
+    late = "; it was over before it could be stopped" if part.stopped else ""
+    return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")
 
 
 def _left_out(part: Part) -> tuple[str, ...]:

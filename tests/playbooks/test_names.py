@@ -30,7 +30,7 @@ KNOWN_HOSTS = re.compile(
     re.VERBOSE,
 )
 HOME = re.compile(r"(?<![\w.{}-])/(?:home|Users)/([A-Za-z0-9_-]+)")
-HOST_USERS = {"deploy", "ops", "app", "ada", "you"}  # of lab hosts and of examples in the documentation
+HOST_USERS = {"deploy", "ops", "app", "ada", "copies", "you"}  # of lab hosts and of examples in the documentation
 
 
 def tracked() -> dict[str, str]:
