@@ -153,22 +153,36 @@ def test_gpg_copy_is_readable_by_its_private_key(copies: Copies) -> None:
     assert copies.objects() == ["copy.json", "files.tar.gz.gpg", "manifest.json.gpg", f"{SEAL}.gpg"]
 
 
-def test_what_differs_there_is_found_and_the_manifest_is_not_sent(copies: Copies) -> None:
-    """Somebody writes over the object all the time, so the store answers with another content than was sent."""
-    name = f"{copies.place.partition('/')[2]}/{copies.made['id']}/files.tar.gz"
-    stop = threading.Event()
+# Sends what it is told to, and writes over one object before anybody can ask what came of it.
+SPOILING = """#!/bin/sh
+{rclone} "$@" || exit
+case " $* " in
+*" copy "*) {rclone} --config {config} copyto --ignore-times --s3-no-check-bucket {other} {object} ;;
+esac
+"""
 
-    def spoil() -> None:
-        while not stop.is_set():
-            copies.store.replace(name, b"x" * (copies.folder / "files.tar.gz").stat().st_size)
 
-    spoiler = threading.Thread(target=spoil)
-    spoiler.start()
-    try:
+def test_what_differs_there_is_found_and_the_manifest_is_not_sent(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody writes over an object as soon as it is sent, so the store answers with another content."""
+    programs, other = copies.backups.folder / "spoiling", copies.backups.folder / "other"
+    programs.mkdir()
+    other.write_bytes(b"x" * (copies.folder / "files.tar.gz").stat().st_size)
+    copies.own(other)
+    (programs / "rclone").write_text(
+        SPOILING.format(
+            rclone=shutil.which("rclone"),
+            config=copies.store.config,
+            other=other,
+            object=f"vault:{copies.place}/{copies.made['id']}/files.tar.gz",
+        )
+    )
+    for path in (programs, programs / "rclone"):
+        path.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
         failure = copies(copies.target()).failure()
-    finally:
-        stop.set()
-        spoiler.join()
     assert "differs from what was sent: files.tar.gz" in failure["why"]
     assert "manifest.json" not in copies.objects()
     assert copies.marks() == ["COPY FAILED: vault"]
