@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_restore import exchange, mending, properties, rights, story
+from ansible.module_utils.namaskah_restore import exchange, mending, properties, records, rights, story
 
 from tests.roles.backup.postgres import Cluster
 from tests.roles.restore.conftest import Restores
@@ -139,11 +139,26 @@ def test_a_backup_that_cannot_be_restored_leaves_nothing(shop: Cluster, restores
     assert "not here" in restores.refused("").why
 
 
-def test_a_second_restore_waits_for_the_end_of_the_first(shop: Cluster, restores: Restores) -> None:
+def test_a_restore_that_was_prepared_before_is_taken_up_again(shop: Cluster, restores: Restores) -> None:
+    """Asked twice, there is one new database and one record; what would be lost is counted anew."""
+    first = restores.prepare("")
+    there = shop.databases()
+    shop.sql("UPDATE payments SET id = id")
+    again = restores.prepare("")
+    assert again["id"] == first["id"]
+    assert shop.databases() == there
+    assert restores.restore("")["phase"] == "confirmed"
+    assert shop.sql("SELECT count(*) FROM payments") == "1"
+
+
+def test_a_restore_waits_for_the_end_of_one_that_was_cut_off(shop: Cluster, restores: Restores) -> None:
     restores.prepare("")
+    record = records.unfinished(restores.asked())
+    assert record is not None
+    records.write(restores.asked(), record, "swapping")
     with pytest.raises(Failure) as caught:
         restores.prepare("")
-    assert "is ready" in caught.value.why
+    assert "is swapping" in caught.value.why
     assert caught.value.next_step == "namaskah-deploy recover ENV"
     mending.recover(restores.asked(), "")
     assert restores.restore("")["phase"] == "confirmed"
