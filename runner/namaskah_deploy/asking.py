@@ -23,6 +23,9 @@ def confirm(
 
     `preview` is shown before the question; it is only called when there is one.
     """
+    if request.replaces_data:
+        _confirm_by_name(request, environment, terminal=terminal, preview=preview)
+        return
     if yes or request.kind not in CHANGING:
         return
     if not terminal:
@@ -37,6 +40,30 @@ def confirm(
         click.echo(line, err=True)
     if not click.confirm(question(request, environment), err=True):
         raise Refused(f"{request.kind} of {environment.name} was not confirmed", "the answer was no")
+
+
+def _confirm_by_name(
+    request: Request, environment: Environment, *, terminal: bool, preview: Callable[[], Iterable[str]]
+) -> None:
+    """Return when the environment's name was given: rows are taken away, and a y is typed too easily."""
+    given = request.confirmed
+    if not given and not terminal:
+        raise Refused(
+            f"{request.kind} of {environment.name} was not confirmed",
+            "it takes away rows that were written since, and nobody can be asked: this is no terminal",
+            next_step=f"add --confirm {environment.name}",
+        )
+    if not given:
+        for line in preview():
+            click.echo(line, err=True)
+        words = f"This takes away rows of {environment.name}. Type the environment's name to go on"
+        given = click.prompt(words, default="", show_default=False, err=True)
+    if given != environment.name:
+        raise Refused(
+            f"{request.kind} of {environment.name} was not confirmed",
+            f"{given!r} is not the environment's name",
+            next_step=f"a prepared database is dropped by: namaskah-deploy recover {environment.name}",
+        )
 
 
 def question(request: Request, environment: Environment) -> str:

@@ -15,6 +15,7 @@ from namaskah_deploy import (
     backup_tables,
     conduct,
     environments,
+    loss,
     outcome,
     plan,
     preview,
@@ -45,8 +46,13 @@ _ANSWERS = {
     Kind.BACKUPS_PREVIEW: "namaskah_backup_prune",
     Kind.BACKUPS_PRUNE: "namaskah_backup_prune",
     Kind.PLAN: "namaskah_plan",
+    Kind.RESTORE_PREVIEW: "namaskah_restore",
 }
-_FORESEEN: Mapping[Kind, Kind] = {Kind.ROLLBACK: Kind.RELEASES, Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW}
+_FORESEEN: Mapping[Kind, Kind] = {
+    Kind.ROLLBACK: Kind.RELEASES,
+    Kind.BACKUPS_PRUNE: Kind.BACKUPS_PREVIEW,
+    Kind.RESTORE: Kind.RESTORE_PREVIEW,
+}
 """Kinds before whose question the operator is shown what the hosts say, and the kind that asks them."""
 
 
@@ -120,11 +126,42 @@ def _session(
 def _outlook(request: Request, environment: Environment, surroundings: Surroundings) -> Iterable[str]:
     """Ask the hosts what a change would lead to; a host that gives no answer is no reason not to ask the operator."""
     asked = _FORESEEN[request.kind]
-    question = Request(kind=asked, environment=request.environment, limit=request.limit, by=request.by)
-    report, _ = _asked(question, environment, surroundings)
+    report = _ask(request, asked, environment, surroundings)
     if asked is Kind.BACKUPS_PREVIEW:
         return backup_tables.lines(_told(report))
-    return preview.lines(_told(report), request.tag)
+    if asked is Kind.RESTORE_PREVIEW:
+        return _losses(report)
+    before = preview.lines(_told(report), request.tag)
+    if not request.restore_database:
+        return before
+    commit = preview.target_commit(_told(report), request.tag)
+    if not (commit or request.backup):
+        return [*before, "which backup fits is not known before that release is prepared again; see --backup"]
+    return [*before, *_losses(_ask(request, Kind.RESTORE_PREVIEW, environment, surroundings, commit=commit))]
+
+
+def _ask(
+    request: Request, kind: Kind, environment: Environment, surroundings: Surroundings, *, commit: str = ""
+) -> Report:
+    """Ask the hosts one question more about what `request` would do."""
+    question = Request(
+        kind=kind,
+        environment=request.environment,
+        limit=request.limit,
+        by=request.by,
+        allow=request.allow,
+        backup=request.backup if kind is Kind.RESTORE_PREVIEW else "",
+        commit=commit,
+    )
+    return _asked(question, environment, surroundings)[0]
+
+
+def _losses(report: Report) -> Iterable[str]:
+    """What a restore would take away; without that nobody should be asked, so a failure is refused. Raises Refused."""
+    if report.exit_code == outcome.Code.DONE:
+        return loss.lines(_told(report))
+    why = "; ".join(failed.failure.why for failed in report.part.failures) or report.headline
+    raise Refused("the restore cannot be prepared", why, next_step="; ".join(report.advice))
 
 
 def _display(request: Request, options: Options, run_id: str) -> Display:

@@ -33,7 +33,7 @@ MEANING: Mapping[Code, str] = {
     Code.NOT_RETURNED: "Failed, and NOT returned on every host. Act now: the message names the hosts and the command.",
     Code.CHECKS_FAILED: "The checks of `verify` failed, or `backups verify` found damage. Nothing was changed.",
     Code.UNREACHABLE: "A host, or the repository, could not be reached before anything was switched.",
-    Code.LEASE_HELD: "Another run holds the lease of the application. Nothing was changed.",
+    Code.LEASE_HELD: "Another run, or an operator, holds the lease of the application. Nothing was changed.",
     Code.UNFINISHED: "The release stands on every host, but tidying up after it failed.",
     Code.INTERRUPTED: "Interrupted by the operator. What had been switched has returned.",
 }

@@ -35,6 +35,9 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PLAN: ("app",),
     Kind.HOLD: ("app",),
     Kind.LET_GO: ("app",),
+    Kind.RESTORE: ("database",),
+    Kind.RESTORE_PREVIEW: ("database",),
+    Kind.SWAP_BACK: ("database",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
 
@@ -54,6 +57,9 @@ _PLAYBOOK = {
     Kind.LET_GO: "let_go",
     **dict.fromkeys(_BACKUP_ACTS, "backups"),
     **dict.fromkeys(_PRUNING, "prune"),
+    Kind.RESTORE: "restore",
+    Kind.RESTORE_PREVIEW: "restore",
+    Kind.SWAP_BACK: "swap_back",
 }
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 
@@ -97,9 +103,9 @@ def make(
     operator stands. Raises Refused when --limit means no host.
     """
     limit = _limit(request, environment)
-    members = environment.members(*_GROUPS[request.kind])
+    members = environment.members(*_GROUPS[request.kind], *(("database",) if request.restore_database else ()))
     return LaunchPlan(
-        playbook=content.playbook(_PLAYBOOK[request.kind]),
+        playbook=content.playbook("rollback_database" if request.restore_database else _PLAYBOOK[request.kind]),
         inventory=environment.hosts,
         variables=variables(request, run_id),
         environment=child_environment(environ, programs, content, folder),
@@ -154,6 +160,7 @@ def application_hosts(plan: LaunchPlan, environment: Environment) -> tuple[str, 
 
 def variables(request: Request, run_id: str) -> dict[str, Value]:
     """Return the extra variables of a run; what the operator left out stays the inventory's to say."""
+    restores = request.restore_database or request.kind in (Kind.RESTORE, Kind.RESTORE_PREVIEW)
     said: dict[str, Value] = {
         "namaskah_run_id": run_id,
         "namaskah_by": request.by,
@@ -162,7 +169,10 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "namaskah_target_tag": request.tag if request.kind in SWITCHING else "",
         "namaskah_allow": request.allow,
         "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
-        "backup_list_id": request.backup,
+        "backup_list_id": "" if restores else request.backup,
+        "restore_backup": request.backup if restores else "",
+        "restore_commit": request.commit if request.kind is Kind.RESTORE_PREVIEW else "",
+        "restore_preview": "true" if request.kind is Kind.RESTORE_PREVIEW else "",
         "backup_prune_state": _PRUNING.get(request.kind, ""),
         "namaskah_lock_wait": str(request.lock_wait or ""),
         "lock_seconds": str(request.seconds or ""),

@@ -19,6 +19,18 @@ def lines(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> Iterator[str]:
         yield f"{host}: {now} -> {then}"
 
 
+def target_commit(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> str:
+    """Return the commit of the release that every host would go back to; "" where none is kept or they differ."""
+    kept = [state.get("releases") or [] for state in hosts.values()]
+    found = {_commit(releases, tag) for releases in kept}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _commit(releases: list[Release], tag: str) -> str:
+    target = _tagged(releases, tag) if tag else _last_good(releases)
+    return str(target["commit"]) if target else ""
+
+
 def _tagged(releases: list[Release], tag: str) -> Release | None:
     """Return the newest release with that tag; hosts tell the newest first."""
     return next((release for release in releases if release.get("tag") == tag), None)

@@ -30,6 +30,10 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("backups removed", "backup", ("removed",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("migrations", "migration", ("applied",)),
+    ("restored backup", "restore", ("backup",)),
+    ("rows lost", "restore", ("loss", "rows")),
+    ("replaced database", "restore", ("kept",)),
+    ("clients held off, ms", "restore", ("held_off_ms",)),
 )
 """Name of a fact, the phase whose modules report it, and where in their result it stands."""
 

@@ -24,12 +24,20 @@ class Kind(enum.StrEnum):
     BACKUPS_UNKEEP = "backups unkeep"
     BACKUPS_PREVIEW = "backups prune --dry-run"
     BACKUPS_PRUNE = "backups prune"
+    RESTORE = "backups restore"
+    RESTORE_PREVIEW = "backups restore, before it is confirmed"
+    SWAP_BACK = "backups swap-back"
     PLAN = "plan"
     HOLD = "hold"
     LET_GO = "let-go"
 
 
-CHANGING = frozenset({Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE})
+REPLACING = frozenset({Kind.RESTORE, Kind.SWAP_BACK})
+"""Kinds that put another database in the place of the live one."""
+
+CHANGING = REPLACING | {
+    *(Kind.DEPLOY, Kind.ROLLBACK, Kind.RECOVER, Kind.BACKUP, Kind.PROVISION, Kind.BACKUPS_PRUNE),
+}
 """Kinds that change something: they need `--yes` where nobody can be asked."""
 
 BACKUPS = frozenset({Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_VERIFY, Kind.BACKUPS_KEEP, Kind.BACKUPS_UNKEEP})
@@ -55,8 +63,9 @@ class Request:
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
     ("" = the last good one), `limit` the words of --limit, `allow` the refusals that the operator overrides, `backup`
-    the backup that the command is about ("" = all), `resumes` the dead run that goes on, `lock_wait` the seconds to wait
-    for a lease, `seconds` those that a hold lasts.
+    the backup that the command is about ("" = all, or the one that fits), `restore_database` whether a rollback takes
+    the database along, `commit` whose backups fit ("" = any), `confirmed` the name that was given with --confirm,
+    `resumes` the dead run that goes on, `lock_wait` the seconds to wait for a lease, `seconds` those that a hold lasts.
     """
 
     kind: Kind
@@ -64,6 +73,9 @@ class Request:
     ref: str = ""
     tag: str = ""
     backup: str = ""
+    restore_database: bool = False
+    commit: str = ""
+    confirmed: str = ""
     limit: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     reason: str = ""
@@ -71,6 +83,11 @@ class Request:
     seconds: int = 0
     resumes: Resumed | None = None
     by: str = field(default="unknown")
+
+    @property
+    def replaces_data(self) -> bool:
+        """Whether it takes rows away that were written since: no --yes is enough for that."""
+        return self.restore_database or self.kind in REPLACING
 
     def __post_init__(self) -> None:
         """Check every word before anything is started with it."""

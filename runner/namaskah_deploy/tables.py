@@ -1,6 +1,7 @@
 """What do the hosts say? Tables for people, of what the reading commands found."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -24,12 +25,16 @@ def lease(hosts: Hosts, console: Console) -> None:
     rows = []
     for host, state in hosts.items():
         held = state.get("lease") or {}
-        rows.append(
-            [host, *(held.get(name, "") for name in ("run", "by", "since", "reason"))]
-            if held
-            else [host, "free"] + [""] * 3
-        )
-    _print(console, ["host", "held by run", "by", "since", "reason"], rows)
+        holder = "an operator" if held.get("kind") == "hold" else held.get("run")
+        told = [holder, held.get("by", ""), held.get("since", ""), _until(held), held.get("reason", "")]
+        rows.append([host, *told] if held else [host, "free", *[""] * 4])
+    _print(console, ["host", "held by", "who", "since", "until", "why"], rows)
+
+
+def _until(held: Mapping[str, Any]) -> str:
+    """Return when a lease is over unless it is renewed."""
+    expires = held.get("expires")
+    return datetime.fromtimestamp(float(expires), UTC).isoformat(timespec="seconds") if expires else ""
 
 
 def _status(hosts: Hosts, console: Console) -> None:

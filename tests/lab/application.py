@@ -111,8 +111,9 @@ class Application:
             "provision_deploy_authorized_keys": [self.lab.keys.public_line],
             **{
                 f"provision_database_{role}_password": f"{database}{role}-Secret-1"
-                for role in ("owner", "app", "backup", "proof")
+                for role in ("owner", "app", "backup", "proof", "restore")
             },
+            "provision_database_restore": f"{database}restore",
             "provision_environment": {
                 "SECRET_KEY": "lab-secret-key-0123456789",
                 "ALLOWED_HOSTS": "*",

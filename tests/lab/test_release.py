@@ -18,12 +18,12 @@ SOAK_PAIRS = int(os.environ.get("SOAK_PAIRS", "12"))
 RATE = 25  # requests a second on each host: two cores also carry the hosts and the controller
 
 
-def under_load(application: Application, work: Callable[[Load, Load], None]) -> list[Report]:
+def under_load(application: Application, work: Callable[[Load, Load], None], *, rate: int = RATE) -> list[Report]:
     """Put load on each host's own front while `work` is done; return the reports."""
     loads = []
     for host in application.lab.group("app"):
         target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
-        loads.append(Load(Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(RATE),
+        loads.append(Load(Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(rate),
                                    websockets=5, seconds=1800)))  # fmt: skip
     with loads[0], loads[1]:
         work(loads[0], loads[1])

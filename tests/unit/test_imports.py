@@ -15,7 +15,7 @@ LAYERS = (
     {"words", "events", "content", "inventory"},
     {"request", "environments", "phases", "record"},
     {"plan", "report", "progress", "live", "surroundings"},
-    {"launch", "outcome", "preview", "resume", "readable", "backup_tables"},
+    {"launch", "outcome", "loss", "preview", "resume", "readable", "backup_tables"},
     {"conduct", "summary", "asking", "options", "tables"},
     {"execute"},
     {"commands.common"},

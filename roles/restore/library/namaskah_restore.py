@@ -29,12 +29,13 @@ options:
   state:
     description: What is done.
     type: str
-    choices: [checked, prepared, swapped, confirmed, returned, recovered, listed, dropped]
+    choices: [checked, prepared, swapped, confirmed, returned, pending, recovered, listed, dropped]
     default: checked
   id: {description: The backup to restore; empty is the newest proved one. With C(dropped) - the restore., type: str}
   release:
     description: The release that the restore is for; with C(recovered) - the one that all hosts serve.
     type: str
+  commit: {description: Without an id - only backups that were made while this commit ran., type: str, default: ""}
   final: {description: With C(swapped) - whether the swap stands without a confirmation., type: bool, default: false}
   settings: {description: As of namaskah_backup., type: dict, required: true}
   restore: {description: What only a restore has; the role's defaults explain each., type: dict, required: true}
@@ -56,7 +57,7 @@ result:
   returned: success
   type: dict
 """
-STATES = ("checked", "prepared", "swapped", "confirmed", "returned", "recovered", "listed", "dropped")
+STATES = ("checked", "prepared", "swapped", "confirmed", "returned", "pending", "recovered", "listed", "dropped")
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
@@ -65,11 +66,12 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     words = module.params
     asked = settings.read(contract.raw, run, words["settings"], words["restore"])
     steps = {
-        "checked": lambda: story.check(asked, words["id"]),
-        "prepared": lambda: story.prepare(asked, words["id"], words["release"]),
+        "checked": lambda: story.check(asked, words["id"], words["commit"]),
+        "prepared": lambda: story.prepare(asked, words["id"], words["release"], words["commit"]),
         "swapped": lambda: exchange.swap_in(asked, final=words["final"]),
         "confirmed": lambda: exchange.confirm(asked),
         "returned": lambda: exchange.swap_back(asked),
+        "pending": lambda: mending.pending(asked),
         "recovered": lambda: mending.recover(asked, words["release"]),
         "listed": lambda: keeping.listed(asked),
         "dropped": lambda: keeping.drop_kept(asked, words["id"]),
@@ -91,6 +93,7 @@ if __name__ == "__main__":
             "state": {"type": "str", "choices": list(STATES), "default": "checked"},
             "id": {"type": "str", "default": ""},
             "release": {"type": "str", "default": ""},
+            "commit": {"type": "str", "default": ""},
             "final": {"type": "bool", "default": False},
         },
     )

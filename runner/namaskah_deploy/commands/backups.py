@@ -64,6 +64,36 @@ def _of_one(name: str, kind: Kind, help_text: str) -> None:
         carry_out(kind, env, options, backup=backup)
 
 
+def _restoring(command: Any) -> Any:
+    """Give a command that takes rows away its confirmation."""
+    return click.option(
+        "--confirm", metavar="ENV", default="", help="The environment's name again; needed where nobody can be asked."
+    )(command)
+
+
+@backups.command("restore", context_settings=CONTEXT)
+@click.argument("env")
+@click.argument("backup")
+@_restoring
+@shared
+def _restore(env: str, backup: str, confirm: str, options: Options) -> None:
+    """Restore a backup into a new database, prove it there, and swap it in; the code stays.
+
+    Rows written since are counted for each table and kept as files first; the replaced database is kept. To go back to
+    an earlier release as well: `rollback --restore-database`.
+    """
+    carry_out(Kind.RESTORE, env, options, backup=backup, confirmed=confirm)
+
+
+@backups.command("swap-back", context_settings=CONTEXT)
+@click.argument("env")
+@_restoring
+@shared
+def _swap_back(env: str, confirm: str, options: Options) -> None:
+    """Give the live name back to the database that the newest restore replaced; the restored one is kept aside."""
+    carry_out(Kind.SWAP_BACK, env, options, confirmed=confirm)
+
+
 _of_one("show", Kind.BACKUPS_SHOW, "Show what the manifest says of a backup, and what its proof found.")
 
 

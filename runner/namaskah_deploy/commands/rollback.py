@@ -1,9 +1,12 @@
 """The command `rollback`: back to an earlier release."""
 
+from typing import Any
+
 import click
 
 from namaskah_deploy import environments
 from namaskah_deploy.commands.common import CONTEXT, carry_out, lock_wait
+from namaskah_deploy.errors import Refused
 from namaskah_deploy.options import Options, shared
 from namaskah_deploy.request import Kind
 
@@ -13,9 +16,14 @@ from namaskah_deploy.request import Kind
 @click.option(
     "--tag", metavar="TAG", default="", help="The release to go back to; else the last good one before the live."
 )
+@click.option(
+    "--restore-database", is_flag=True, help="Take the database along: as it was backed up while that release ran."
+)
+@click.option("--backup", metavar="ID", default="", help="With --restore-database: this backup instead.")
+@click.option("--confirm", metavar="ENV", default="", help="With --restore-database: the environment's name again.")
 @lock_wait
 @shared
-def rollback(env: str, tag: str, lock_wait: int, options: Options) -> None:
+def rollback(env: str, options: Options, **words: Any) -> None:
     """Go back to an earlier release, by the same switch as a release.
 
     Without ENV the one environment that its inventory marks `namaskah_default: true`.
@@ -23,4 +31,6 @@ def rollback(env: str, tag: str, lock_wait: int, options: Options) -> None:
     name = env or environments.default(options.inventory).name
     if not env:
         click.echo(f"environment: {name} (marked as the default)", err=True)
-    carry_out(Kind.ROLLBACK, name, options, tag=tag, lock_wait=lock_wait)
+    if not words["restore_database"] and (words["backup"] or words["confirm"]):
+        raise Refused("--backup and --confirm belong to --restore-database", "the code alone goes back without them")
+    carry_out(Kind.ROLLBACK, name, options, confirmed=words.pop("confirm"), **words)

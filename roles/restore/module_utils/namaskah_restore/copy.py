@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.namaskah_backups import dump, proof
+from ansible.module_utils.namaskah_backups import dump, proof, warm
 from ansible.module_utils.namaskah_backups import queries as backup_queries
+from ansible.module_utils.namaskah_backups.manifest import Backup
 from ansible.module_utils.namaskah_backups.proof import MAINTENANCE
 from ansible.module_utils.namaskah_backups.session import Session, address
 from ansible.module_utils.namaskah_backups.tools import Tools
@@ -40,6 +41,19 @@ def create(tools: Tools, asked: Asked, wanted: Mapping[str, Any], like: properti
     tools.run([*words, name], timeout=asked.backup.left(), what=what, where=asked.where, next_step=_NEXT)
     with Session(tools, asked.backup, asked.service, MAINTENANCE) as server:
         server.do(f"REVOKE ALL ON DATABASE {queries.name(name)} FROM PUBLIC")
+
+
+def take_warm(tools: Tools, asked: Asked, backup: Backup, name: str) -> bool:
+    """Take the proved copy that is kept of the backup, where there is one on this server with its owners."""
+    kept = warm.of(backup.folder)
+    if kept is None or not kept["owners"]:
+        return False
+    with Session(tools, asked.backup, asked.service, MAINTENANCE) as server:
+        if kept["database"] not in server.ask(queries.DATABASES):
+            return False
+        warm.forget(backup.folder)
+        server.do(f"ALTER DATABASE {queries.name(kept['database'])} RENAME TO {queries.name(name)}")
+    return True
 
 
 def fill(tools: Tools, asked: Asked, path: Path, name: str) -> None:

@@ -36,6 +36,12 @@ def recover(asked: Asked, serving: str) -> dict[str, Any]:
     return {"changed": True, "state": record["phase"], **records.summary(record)}
 
 
+def pending(asked: Asked) -> dict[str, Any]:
+    """Whether a restore is unfinished, by the records alone: no database is asked."""
+    record = records.unfinished(asked)
+    return {"unfinished": record["phase"] if record else ""}
+
+
 def _mended(tools: Tools, asked: Asked, server: Session, record: Record, serving: str) -> Record:
     swapped = swap.name_of(swap.databases(server), record.get("new_oid", 0)) == record["live"]
     if record["phase"] == "returning":

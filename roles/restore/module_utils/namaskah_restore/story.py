@@ -12,30 +12,41 @@ from ansible.module_utils.namaskah_backups.manifest import Backup
 from ansible.module_utils.namaskah_backups.tools import Tools
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from . import copy, keeping, meeting, properties, records, report, rights
+from . import copy, keeping, meeting, properties, records, report, rights, swap
 from .records import Record
 from .settings import Asked
 
 _RECOVER = "namaskah-deploy recover ENV"
 
 
-def check(asked: Asked, backup_id: str) -> dict[str, Any]:
+def check(asked: Asked, backup_id: str, commit: str = "") -> dict[str, Any]:
     """Look at everything that would make a restore fail, and change nothing. Raises Failure."""
     tools, live = meeting.meet(asked)
-    backup = chosen(asked, backup_id)
+    backup = chosen(asked, backup_id, commit)
     with rights.maintenance(tools, asked) as server:
         found = meeting.check(tools, asked, server, live)
     return {"backup": backup.id, "database": live, "clients": found["clients"], "forecast": forecast(backup)}
 
 
-def chosen(asked: Asked, backup_id: str) -> Backup:
-    """The backup to restore: the named one, else the newest whose proof is good. Raises Failure."""
+def chosen(asked: Asked, backup_id: str, commit: str) -> Backup:
+    """The backup to restore: the named one, else the newest whose proof is good. Raises Failure.
+
+    With `commit` the newest that was made while that commit ran: its schema is the one which that code knows.
+    """
     root = asked.backup.root
     if not backup_id:
         backups = manifest.listed(root)[0] if root.is_dir() else []
-        proved = [backup.id for backup in backups if backup.proof["state"] == "proved" and "database" in backup.content]
+        proved = [
+            backup.id
+            for backup in backups
+            if backup.proof["state"] == "proved"
+            and "database" in backup.content
+            and (not commit or backup.content["live"]["commit"] == commit)
+        ]
         if not proved:
-            why, next_step = "none of its backups holds a database and is proved", "see `namaskah-deploy backups`"
+            made = f", of those made while {commit[:12]} ran" if commit else ""
+            why = f"none of its backups holds a database and is proved{made}"
+            next_step = "name one with --backup; see `namaskah-deploy backups list ENV`"
             raise Failure("refused", "There is no backup to restore", str(root), why, next_step)
         backup_id = proved[-1]
     backup = manifest.require(root, backup_id)
@@ -50,15 +61,19 @@ def forecast(backup: Backup) -> dict[str, Any]:
     return {name: backup.proof.get(name) for name in ("restore_seconds", "compare_seconds")}
 
 
-def prepare(asked: Asked, backup_id: str, release: str) -> dict[str, Any]:
+def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dict[str, Any]:
     """Restore a backup into a new database, prove it, carry the properties over, and say what would be lost.
 
-    The live database is only read. `release` is the one that the restore is for. Raises Failure; nothing is left then.
+    The live database is only read. `release` is the one that the restore is for. One that was prepared before and not
+    swapped in is taken up again, or dropped when it is of another backup. Raises Failure; nothing is left then.
     """
     with room.held(asked.backup) as lock:
         _refuse_unfinished(asked)
         tools, live = meeting.meet(asked, lock)
-        backup = chosen(asked, backup_id)
+        backup = chosen(asked, backup_id, commit)
+        again = _taken_up(tools, asked, backup, live, release)
+        if again is not None:
+            return {"changed": True, **records.summary(again)}
         wanted = backup.content["database"]
         with rights.maintenance(tools, asked) as server:
             meeting.check(tools, asked, server, live)
@@ -78,6 +93,24 @@ def prepare(asked: Asked, backup_id: str, release: str) -> dict[str, Any]:
             records.write(asked, record, "abandoned")
             raise
     return {"changed": True, **records.summary(record)}
+
+
+def _taken_up(tools: Tools, asked: Asked, backup: Backup, live: str, release: str) -> Record | None:
+    """The restore that was prepared before, reported anew; None where there is none of this backup."""
+    record = records.unfinished(asked)
+    if record is None:
+        return None
+    with rights.maintenance(tools, asked) as server:
+        known = swap.databases(server)
+        whole = known.get(record["new"], {}).get("oid") == record["new_oid"] and record["reference"] in known
+        same = record["backup"] == backup.id and known.get(live, {}).get("oid") == record["live_oid"]
+        if not (whole and same):
+            records.write(asked, record, "abandoned")
+            return None
+        meeting.check(tools, asked, server, live)
+    folder = records.folder_of(asked, record) / "before"
+    record["loss"] = report.take(tools, asked, (live, record["reference"]), backup.content["database"], folder)
+    return records.write(asked, {**record, "release": release}, "ready")
 
 
 def _begin(asked: Asked, backup: Backup, live: str, like: Mapping[str, Any], release: str) -> Record:
@@ -108,8 +141,9 @@ def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Propert
     name, wanted = record["new"], backup.content["database"]
     times: dict[str, float] = {}
     begun = time.monotonic()
-    copy.create(tools, asked, wanted, like, name)
-    copy.fill(tools, asked, backup.folder / wanted["file"], name)
+    if not copy.take_warm(tools, asked, backup, name):
+        copy.create(tools, asked, wanted, like, name)
+        copy.fill(tools, asked, backup.folder / wanted["file"], name)
     times["restore"] = round(time.monotonic() - begun, 2)
     notes = proof.compare(tools, asked.backup, name, wanted)
     times["compare"] = round(time.monotonic() - begun - times["restore"], 2)
@@ -125,6 +159,6 @@ def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Propert
 
 def _refuse_unfinished(asked: Asked) -> None:
     record = records.unfinished(asked)
-    if record is not None:
+    if record is not None and record["phase"] != "ready":
         why = f"restore {record['id']} of backup {record['backup']} is {record['phase']}"
         raise Failure("refused", "Another restore is not finished", str(asked.folder), why, _RECOVER)
