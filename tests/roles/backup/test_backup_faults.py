@@ -22,11 +22,18 @@ SLOW = {"proof": "before", "parallel_size": 1 << 40}
 
 
 def processes(cluster: Cluster, name: str) -> list[int]:
-    """Programs of that name that the cluster's user runs."""
+    """Programs of that name that work on this cluster; tests of another one may run beside these as the same user."""
     found = subprocess.run(
         ["pgrep", "-u", str(cluster.user.uid), "-x", name], capture_output=True, text=True, check=False
     )
-    return [int(word) for word in found.stdout.split()]
+    return [pid for pid in map(int, found.stdout.split()) if _serves(pid, cluster)]
+
+
+def _serves(pid: int, cluster: Cluster) -> bool:
+    try:
+        return f"PGSERVICEFILE={cluster.service_file}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @contextmanager
