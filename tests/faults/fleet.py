@@ -173,9 +173,7 @@ class Fleet:
 
 def _works_on_a_host(process: psutil.Process) -> bool:
     words = " ".join(process.cmdline())
-    return (
-        "AnsiballZ_namaskah" in words or "namaskah_host" in words or "pip" in words or process.name() == "supervisorctl"
-    )
+    return "AnsiballZ_namaskah" in words or "namaskah_host" in words or "pip" in words
 
 
 def _kill(pid: int, word: str) -> None:

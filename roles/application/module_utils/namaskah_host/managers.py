@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from . import supervisor_rpc as rpc
 from .commands import run
 from .contract import Contract, Service
 from .failure import Failure
@@ -145,65 +145,45 @@ class Pm2:
 
 
 class Supervisor:
-    """Programs `<service>-<instance>` of a supervisord that this user may talk to."""
+    """Programs `<service>-<instance>` of a supervisord that this user may talk to, asked by its XML-RPC interface.
+
+    Its command would cost a start of Python for each question, and a release asks dozens.
+    """
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
 
     def start(self, service: Service, instance: str) -> None:
-        """Start the program."""
-        output = self._control("start", service, instance, service.boot_timeout + MARGIN)
-        if "ERROR" in output and "already started" not in output:
-            raise Failure(
-                "failed",
-                f"start {service.name}-{instance}",
-                "supervisord",
-                output.strip(),
-                "read the program's log named in the supervisor's configuration",
-            )
+        """Start the program; one that runs already is no error."""
+        self._ask("startProcess", service, instance, service.boot_timeout + MARGIN, False, fine=(rpc.ALREADY_STARTED,))
 
     def stop(self, service: Service, instance: str) -> None:
         """Stop the program; its stopwaitsecs bounds it."""
-        self._control("stop", service, instance, service.stop_timeout + MARGIN)
+        self._ask("stopProcess", service, instance, service.stop_timeout + MARGIN, True, fine=(rpc.NOT_RUNNING,))
 
     def unit(self, service: Service, instance: str) -> Unit:
-        """Ask the daemon: `name  RUNNING  pid 12, uptime 0:00:10`. It does not count restarts."""
-        words = self._control("status", service, instance, 10).split()
-        state = words[1] if len(words) > 1 else "UNKNOWN"
-        pid = int(words[words.index("pid") + 1].rstrip(",")) if "pid" in words else None
-        return Unit(state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF"), pid, 1 if state == "BACKOFF" else 0)
+        """Ask the daemon, which does not count restarts: BACKOFF says that one is due."""
+        told = self._ask("getProcessInfo", service, instance, 10)
+        state = told["statename"]
+        return Unit(
+            state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF"), told["pid"] or None, 1 if state == "BACKOFF" else 0
+        )
 
-    def _control(self, verb: str, service: Service, instance: str, timeout: float) -> str:
-        words = [
-            self.contract.raw["supervisor_control"],
-            "-c",
-            self.contract.supervisor_config,
-            verb,
-            f"{service.name}-{instance}",
-        ]
+    def _ask(
+        self, verb: str, service: Service, instance: str, timeout: float, *words: bool, fine: Sequence[int] = ()
+    ) -> Any:
+        name = f"{service.name}-{instance}"
         try:
-            # supervisorctl's exit status mixes "not running" with "no connection"; its words are read instead.
-            done = subprocess.run(
-                words, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Failure(
-                "failed",
-                f"supervisorctl {verb} {service.name}-{instance}",
-                self.contract.supervisor_config,
-                str(error),
-                "check that supervisord runs",
-            ) from None
-        output = done.stdout + done.stderr
-        if "refused connection" in output or "no such file" in output or "no such process" in output:
-            raise Failure(
-                "failed",
-                f"supervisorctl {verb} {service.name}-{instance}",
-                self.contract.supervisor_config,
-                output.strip(),
-                "check that supervisord runs and knows this program",
-            )
-        return output
+            return rpc.call(self.contract.supervisor_config, verb, (name, *words), timeout)
+        except rpc.FaultError as fault:
+            if fault.code in fine:
+                return None
+            why, where_next = fault.text, "read the program's log named in the supervisor's configuration"
+            if fault.code == rpc.BAD_NAME:
+                where_next = f"add the program {name} to the supervisor's configuration and run `supervisorctl update`"
+        except rpc.UnansweredError as error:
+            why, where_next = str(error), "check that supervisord runs and that this user may use its socket"
+        raise Failure("failed", f"{verb} {name}", self.contract.supervisor_config, why, where_next)
 
 
 MANAGERS: dict[str, type[Systemd | Pm2 | Supervisor]] = {

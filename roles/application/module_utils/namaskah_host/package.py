@@ -24,12 +24,13 @@ from . import (
     managers,
     processes,
     release,
+    supervisor_rpc,
     switch,
 )
 
 MODULES: tuple[ModuleType, ...] = (
     commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, managers,
-    processes, release, switch,
+    processes, release, supervisor_rpc, switch,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file
