@@ -59,9 +59,12 @@ lab-down: $(VENV)/.dev ## Remove them
 	@$(BIN)/python -m tests.lab down $(ARGS)
 
 # --- Prove it -------------------------------------------------------------------------------------
-.PHONY: test soak trial bench coverage
+.PHONY: test again soak trial bench coverage
 test: setup lint ## Run every check and every test (ARGS="-k name" for some)
 	@$(PYTEST) $(BESIDE) $(ARGS)
+
+again: $(VENV)/.dev ## Run what failed last once more, with nothing beside it
+	@tools/again.sh $(PYTEST)
 
 soak: setup ## Run the long counts and add a row to the table in docs
 	@$(PYTEST) -m soak $(ARGS)

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -81,11 +82,14 @@ def missing_sudo_line(application: Guarded) -> Iterator[None]:
     lines = before.splitlines(keepends=True)
     kept = [line for line in lines if not line.rstrip().endswith(SUDO_LINE)]
     assert len(kept) == len(lines) - 1, before
+    # Put aside and back as it is: preflight also tells that a file was written anew since the host was provisioned.
+    aside = f"/root/{application.sample}.sudoers"
+    host.run(["cp", "--archive", path, aside])
     host.write(path, "".join(kept), mode="0440")
     try:
         yield
     finally:
-        host.write(path, before, mode="0440")
+        host.run(["mv", aside, path])
 
 
 @contextmanager
@@ -149,20 +153,45 @@ def refused_tags(application: Guarded) -> Iterator[None]:
 
 @contextmanager
 def held_lease(application: Guarded) -> Iterator[None]:
-    """Another run holds the lease, taken by the very role."""
+    """Another run holds the lease, taken by the very role, and lives: a dead one's lease would be taken over."""
     host, file = application.lab.hosts["app1"], f"{application.root}/lease.json"
-    play = [{"hosts": "app", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": {"name": "lock"}}]}]
+    over = application.home / "over"
+    here = {"delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
+    play = [
+        {
+            "hosts": "app",
+            "gather_facts": False,
+            "tasks": [
+                {"ansible.builtin.import_role": {"name": "lock"}},
+                {"ansible.builtin.wait_for": {"path": str(over), "timeout": 300}, **here},
+            ],
+        }
+    ]
     playbook = application.home / "hold.yml"
     playbook.write_text(yaml.safe_dump(play))
     host.run(["cp", "--archive", file, f"{file}.before"])
-    taken = application.operate(
+    with application.operating(
         ["ansible-playbook", "-i", str(application.inventory), "-e", json.dumps(HOLDER), str(playbook)]
-    )
-    assert taken.returncode == 0, taken.stdout + taken.stderr
-    try:
-        yield
-    finally:
-        host.run(["mv", f"{file}.before", file])
+    ) as holder:
+        try:
+            wait_for(
+                lambda: json.loads(host.read(file))["run"] == HOLDER["namaskah_run_id"] or holder.poll() is not None
+            )
+            assert holder.poll() is None, "the holder has ended"
+            yield
+        finally:
+            over.touch()
+            holder.wait(60)
+            over.unlink()
+            host.run(["mv", f"{file}.before", file])
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until `true()`; fails when it never is."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.5)
 
 
 # What each of them is in the record of injected faults.

@@ -129,6 +129,20 @@ class Guarded(Application):
             timeout=seconds,
         )
 
+    @contextmanager
+    def operating(self, argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run such a program beside the block; what it says is in the home's `operating.log`."""
+        with (self.home / "operating.log").open("wb") as log:
+            program = [str(Path(sys.executable).parent / argv[0]), *argv[1:]]
+            running = subprocess.Popen(
+                program, cwd=PROJECT, env=self.surroundings, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+            try:
+                yield running
+            finally:
+                running.terminate()
+                running.wait(30)
+
     def playbook(self, name: str, *words: str, seconds: float = PLAYBOOK_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run a playbook by plain ansible-playbook."""
         return self.operate(["ansible-playbook", *self.command(name, *words)[1:]], seconds=seconds)

@@ -31,7 +31,9 @@ def processes(cluster: Cluster, name: str) -> list[int]:
 
 def _serves(pid: int, cluster: Cluster) -> bool:
     try:
-        return f"PGSERVICEFILE={cluster.service_file}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return f"PGSERVICEFILE={cluster.service_file}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(
+            b"\0"
+        )
     except (FileNotFoundError, ProcessLookupError):
         return False
 
