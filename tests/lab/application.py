@@ -211,7 +211,10 @@ class Application:
         return output
 
     def await_act(self, host: Host, act: str, running: subprocess.Popen[str], seconds: float = 300) -> None:
-        """Wait until the host's journal has a new record of `act`; fails when the command ends before."""
+        """Wait until the host's journal has a new record of `act`, a phase's name for the begin of one.
+
+        Fails when the command ends before.
+        """
         begin, end = self._count(host, act), time.monotonic() + seconds
         while self._count(host, act) <= begin:
             assert running.poll() is None, f"it ended before {host.name} {act}: {self.end(running)}"
@@ -219,7 +222,9 @@ class Application:
             time.sleep(0.1)
 
     def _count(self, host: Host, act: str) -> int:
-        return host.read(f"{self.root}/journal.jsonl").count(f'"act": "{act}"')
+        whole = host.read(f"{self.root}/journal.jsonl").rpartition("\n")[0]  # the last line may be in the making
+        records = [json.loads(line) for line in whole.splitlines()]
+        return sum(act in (record["act"], record.get("phase")) and record["act"] != "ended" for record in records)
 
     # --- What the hosts say -----------------------------------------------------------------------
 

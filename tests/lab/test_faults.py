@@ -105,7 +105,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
     assert quick.rollback("v1.0.0").returncode == 0
 
 
-@pytest.mark.parametrize("act", ["lease taken", "switched", "confirmed"])
+@pytest.mark.parametrize("act", ["lease taken", "prepare", "migrate", "activate", "switched", "confirmed"])
 @pytest.mark.fault("host rebooted", ends="resumed")
 def test_a_host_rebooted_in_the_middle_runs_one_version(quick: Application, act: str) -> None:
     """A power cut of one host at a point of the release: one version runs there, and recovery makes the fleet one."""
