@@ -22,7 +22,7 @@ PHASES = {
     "activation": "activate",
     "verification": "verify",
 }
-RATES = Rates(get=4, keepalive=4, payment=2, slow=0.5, static=2)
+RATES = Rates(get=1.5, keepalive=1.5, payment=1, slow=0.3, static=0.7)
 IN_HAND = 90  # seconds for what a run leaves in hand: the drain, and the stop of the idle instance
 
 
