@@ -61,11 +61,14 @@ def _lines(host: Host, script: str, *words: str) -> list[str]:
 
 
 # What preparing adds beside the live release; a folder without a record is never a target.
-ADDED = re.compile(r"\./(releases|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (releases|host)/")
+ADDED = re.compile(
+    r"\./(releases|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (releases|host)/"
+    r'|\{"act": "(began|ended)", .*"phase": "(prepare|recover)"'
+)
 # What each preparing writes anew: the mirror's notes, the times of pooled assets, the tool's own program and contract.
 RENEWED = re.compile(r"\./(repo\.git|shared/assets|host)/|[0-9a-f]{64}  host/")
 RELEASE = re.compile(r"\./releases/[^/ ]+")
-VIRTUALENV = re.compile(r"\./venvs/\w+/")
+VIRTUALENV = re.compile(r"(\./venvs/\w+)(/|\.lock | )")
 
 
 def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
@@ -73,7 +76,7 @@ def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
 
     A virtualenv that was never complete may be made anew, and a folder of a release without a record may go.
     """
-    complete = {line.partition(".complete ")[0] for line in before if "/.complete " in line}
+    complete = {line.partition("/.complete ")[0] for line in before if "/.complete " in line}
     recorded = {line.partition("/.release.json ")[0] for line in before if "/.release.json " in line}
     paths = {line.split(" ")[0] for line in after}
     kept = set()
@@ -83,7 +86,7 @@ def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
         release = RELEASE.match(line)
         if release and release[0] not in recorded:
             continue
-        if not renewed and not (virtualenv and virtualenv[0] not in complete):
+        if not renewed and not (virtualenv and virtualenv[1] not in complete):
             kept.add(line)
     return kept
 
