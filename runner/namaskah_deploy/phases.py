@@ -12,7 +12,7 @@ from namaskah_deploy.events import SPEC_CHECK, Event, HostResult, HostStarted, R
 ECHOING = ("fail", "assert")
 """Actions that repeat an earlier failure, where there was one."""
 _ROLE = re.compile(r"(?!application$)[a-z][a-z0-9_]*")
-"""Roles that do something: the name of a play has spaces or capitals, and `application` only says what the others ask."""
+"""Roles that do something: a play's name has spaces or capitals, and `application` only says what the others ask."""
 _RANK = ("waiting", "skipped", "ok", "changed", "failed", "unreachable")
 
 

@@ -17,7 +17,7 @@ from tests.lab.application import API_TOKEN, Application
 from tests.lab.host import Host
 from tests.load import DASHBOARD, Load, Rates, Settings, resolve_target
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 
 # An unconfirmed switch returns after 40 seconds, a lease expires after 30; and what is promised by default.

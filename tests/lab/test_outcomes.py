@@ -31,7 +31,7 @@ from tests.lab.outcomes import (
 )
 from tests.lab.production_set import add_production_set
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 EXPECTED: dict[str, dict[str, dict[str, Any]]] = {
     sample: json.loads((PROJECT / "examples" / sample / "history" / "expected.json").read_text())

@@ -18,7 +18,7 @@ from tests.lab.host import Host
 from tests.lab.test_faults import kill_all, settled, wait_until
 from tests.load import PROFILES, Load, Rates, Settings, resolve_target
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 FRONT = 8080
 PORTS = {"blue": 8201, "green": 8202}

@@ -14,7 +14,7 @@ from tests.lab.broken_world import HOLDER, OLD_CLIENTS, SUDO_LINE, World
 from tests.lab.guarded import Guarded
 from tests.lab.unchanged import refs, unchanged
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 FAILED, REFUSED, UNREACHABLE, LEASE_HELD = 1, 2, 6, 7
 NEXT = "v1.1.0"  # what could be released if the world allowed it

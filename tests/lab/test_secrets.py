@@ -15,7 +15,7 @@ from tests.lab.host import Host
 from tests.lab.sampler import Sampler
 from tests.lab.sentinels import Search
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 CANARY = sentinels.mark()  # shows that the search and the sampler see what is there
 # What a careless build prints when it fails: its environment, in the forms that programs give to it.
