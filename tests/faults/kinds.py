@@ -92,6 +92,7 @@ GIT = {
     "hostile name": "a name that means something to a shell, an option, a template or a path",
     "variable missing": "a required variable is not set",
     "variable misspelt": "a variable that nothing reads",
+    "value not understood": "a variable with a value that means nothing",
     "word misspelt": "an unknown command, environment or host",
 }
 FRONT = {

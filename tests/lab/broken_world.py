@@ -46,6 +46,16 @@ def misspelt_variable(application: Guarded) -> AbstractContextManager[None]:
     return inventory(application, namaskah_keep_release=3)
 
 
+def misspelt_policy(application: Guarded) -> AbstractContextManager[None]:
+    """A policy that is none."""
+    return inventory(application, namaskah_on_failure={"failed": "quorom"})
+
+
+def wordy_quorum(application: Guarded) -> AbstractContextManager[None]:
+    """A quorum in words."""
+    return inventory(application, namaskah_quorum="most of them")
+
+
 @contextmanager
 def unreachable_host(application: Guarded) -> Iterator[None]:
     """The application's host without its cable."""
@@ -198,6 +208,8 @@ def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
 KINDS: dict[World, str] = {
     missing_variable: "variable missing",
     misspelt_variable: "variable misspelt",
+    misspelt_policy: "value not understood",
+    wordy_quorum: "value not understood",
     unreachable_host: "host unreachable before",
     wrong_host_key: "host key changed",
     missing_sudo_line: "sudo line missing",

@@ -112,6 +112,8 @@ def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_pa
     [
         (world.missing_variable, FAILED, ("'namaskah_repository' is undefined", "app1", "nothing was switched")),
         (world.misspelt_variable, FAILED, ("namaskah_keep_release", "did you mean namaskah_keep_releases?")),
+        (world.misspelt_policy, FAILED, ("quorom", "namaskah_on_failure", "return, quorum, ask")),
+        (world.wordy_quorum, FAILED, ("namaskah_quorum", "not most of them")),
         (world.unreachable_host, UNREACHABLE, ("app1", "cannot be reached", "ssh app1")),
         (world.wrong_host_key, UNREACHABLE, ("app1", "ost key verification failed", "known_hosts")),
         (world.missing_sudo_line, FAILED, (f"no sudo line allows `{SUDO_LINE}`", "provision the host")),
