@@ -45,6 +45,15 @@ def read(result: Mapping[str, Any], *, host: str, task: str, unreachable: bool) 
         )
     if unreachable:
         return _unreachable(result, host)
+    late = result.get("timedout")
+    if isinstance(late, Mapping):
+        return Failure(
+            kind="timeout",
+            what=task,
+            where=host,
+            why=f"it took longer than {late.get('period', 'its')} s",
+            next_step="see what keeps the host so busy, or raise namaskah_step_timeout",
+        )
     errors = result.get("argument_errors")
     if isinstance(errors, list) and errors:
         context = result.get("validate_args_context")

@@ -68,3 +68,10 @@ def test_an_unreachable_host_comes_with_advice(message: str, advice: str) -> Non
     assert told.kind == "unreachable"
     assert not told.why.startswith("Failed to connect")
     assert advice in told.next_step
+
+
+def test_a_step_that_took_too_long_timed_out() -> None:
+    result = {"msg": "Task failed: Timed out after 60 second(s).", "timedout": {"frame": "see the docs", "period": 60}}
+    found = _read(result)
+    assert (found.kind, found.why) == ("timeout", "it took longer than 60 s")
+    assert "namaskah_step_timeout" in found.next_step
