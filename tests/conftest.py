@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long counts to their own commands; without root leave the lab out, visibly. CI leaves nothing out."""
+    for item in items:
+        if grouping.left_to_soak(item.nodeid):
+            item.add_marker(pytest.mark.soak)
     chosen = config.getoption("-m")
     unwanted = [mark for mark in NOT_BY_DEFAULT if mark not in chosen]
     dropped = [item for item in items if any(item.get_closest_marker(mark) for mark in unwanted)]

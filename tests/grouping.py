@@ -27,6 +27,8 @@ GROUPS = {
     r"tests/examples/": "examples",
     r"tests/packaging/": "packaging",
 }
+# Each broken tag of both samples runs by default, under one process manager; under the other one in the soak.
+LEFT_TO_SOAK = re.compile(r"tests/lab/test_outcomes\.py::.*\[(systemd-ledger|pm2-dashboard)")
 _GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]
 
 
@@ -44,6 +46,11 @@ def _place(nodeid: str) -> tuple[int, str]:
     file = nodeid.partition("::")[0]
     found = ((rank, group or file) for rank, (pattern, group) in enumerate(_GROUPS) if pattern.match(nodeid))
     return next(found, (len(_GROUPS), file))
+
+
+def left_to_soak(nodeid: str) -> bool:
+    """Whether a test is one of a large product, of which the default run takes a part."""
+    return LEFT_TO_SOAK.match(nodeid) is not None
 
 
 def order(items: list[pytest.Item]) -> None:

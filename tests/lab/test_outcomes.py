@@ -1,6 +1,7 @@
 """Does every tag of both samples end as it should, with the old release serving all the time, on systemd and on pm2?
 
-Both samples live on the same two hosts and are told apart by their inventories alone.
+Both samples live on the same two hosts and are told apart by their inventories alone. By default one is released under
+systemd and the other under pm2; the soak has the other two pairs (tests/grouping.py).
 """
 
 from __future__ import annotations
@@ -71,12 +72,26 @@ KINDS = {
 BROKEN = [(sample, tag) for sample, tags in EXPECTED.items() for tag in tags if tags[tag]["outcome"] in STATUS]
 
 
+class Samples(dict[str, Application]):
+    """The samples on one application host and one database host, each with v1.0.0 live from when it is asked for."""
+
+    def __init__(self, lab: Lab, manager: str) -> None:
+        super().__init__()
+        self.lab = lab
+        self.manager = manager
+
+    def __missing__(self, sample: str) -> Application:
+        """Release the sample's first version."""
+        self[sample] = released(self.lab, sample, self.manager)
+        return self[sample]
+
+
 @pytest.fixture(scope="module", params=["systemd", "pm2"])
-def samples(request: pytest.FixtureRequest, lab_machine: None) -> Iterator[dict[str, Application]]:  # noqa: ARG001
-    """Both samples on one application host and one database host, v1.0.0 live, under one process manager."""
+def samples(request: pytest.FixtureRequest, lab_machine: None) -> Iterator[Samples]:  # noqa: ARG001
+    """Both samples on the same hosts, under one process manager."""
     with Lab.create() as lab:
         add_production_set(lab, app=1, pm2=request.param == "pm2")
-        yield {sample: released(lab, sample, request.param) for sample in EXPECTED}
+        yield Samples(lab, request.param)
 
 
 def released(lab: Lab, sample: str, manager: str) -> Application:
@@ -119,7 +134,7 @@ def live(application: Application) -> str:
     [pytest.param(*case, marks=pytest.mark.fault(KINDS[case[1]], ends="old release")) for case in BROKEN],
 )
 def test_a_broken_release_ends_as_it_should(
-    samples: dict[str, Application], fault_log: FaultLog, sample: str, tag: str
+    samples: Samples, fault_log: FaultLog, sample: str, tag: str
 ) -> None:
     """It is refused or returned in the phase and for the reason that it was made for; the old release serves on."""
     application, expected = samples[sample], EXPECTED[sample][tag]
@@ -166,10 +181,11 @@ def kept_and_taken_back(application: Application, tag: str, end: End, kept: int)
 @pytest.mark.parametrize("sample", EXPECTED)
 @pytest.mark.fault("release: slow start", ends="old release")
 def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(
-    samples: dict[str, Application], sample: str
+    samples: Samples, sample: str
 ) -> None:
     """Too short a time-out makes it bad, a second try is refused for that, with the word and the time it is good."""
-    application, before = samples[sample], live(samples[sample])
+    application = samples[sample]
+    before = live(application)
     with light_load(application) as load:
         end = by_playbook(application, "slow-start", namaskah_service_defaults={**QUICK, "boot_timeout": 5})
         assert (end.status, end.phase) == (2, "activate"), end.told[-6000:]
@@ -189,7 +205,7 @@ def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(
 
 
 @pytest.mark.parametrize("sample", EXPECTED)
-def test_versions_follow_each_other(samples: dict[str, Application], sample: str) -> None:
+def test_versions_follow_each_other(samples: Samples, sample: str) -> None:
     """A changed page, a new dependency and a compatible migration are released under load, and no request fails."""
     application = samples[sample]
     with light_load(application) as load:
