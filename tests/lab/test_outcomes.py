@@ -133,9 +133,7 @@ def live(application: Application) -> str:
     ("sample", "tag"),
     [pytest.param(*case, marks=pytest.mark.fault(KINDS[case[1]], ends="old release")) for case in BROKEN],
 )
-def test_a_broken_release_ends_as_it_should(
-    samples: Samples, fault_log: FaultLog, sample: str, tag: str
-) -> None:
+def test_a_broken_release_ends_as_it_should(samples: Samples, fault_log: FaultLog, sample: str, tag: str) -> None:
     """It is refused or returned in the phase and for the reason that it was made for; the old release serves on."""
     application, expected = samples[sample], EXPECTED[sample][tag]
     before = live(application)
@@ -180,9 +178,7 @@ def kept_and_taken_back(application: Application, tag: str, end: End, kept: int)
 
 @pytest.mark.parametrize("sample", EXPECTED)
 @pytest.mark.fault("release: slow start", ends="old release")
-def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(
-    samples: Samples, sample: str
-) -> None:
+def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(samples: Samples, sample: str) -> None:
     """Too short a time-out makes it bad, a second try is refused for that, with the word and the time it is good."""
     application = samples[sample]
     before = live(application)
