@@ -51,8 +51,8 @@ QUICK = {
 }
 # What dies late is found by the default; two seconds find everything else.
 PATIENT: dict[str, dict[str, Any]] = {tag: {"namaskah_settle": 6} for tag in ("broken-after-5s", "broken-worker")}
-# A service that may not overlap starts after the switch: its release answers until the return. And a process that nobody
-# can ask is judged by its life alone: on a busy machine it dies when verification looks.
+# A service that may not overlap starts after the switch: its release answers until the return. And a process that
+# nobody can ask is judged by its life alone: on a busy machine it dies when verification looks.
 LATER = {"broken-worker": {"verify"}}
 # Broken ones that the command line releases; plain ansible-playbook releases the others.
 COMMANDED = {"broken-requirement", "broken-lifespan"}
