@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from namaskah_deploy import execute
+from namaskah_deploy import execute, preview
 from namaskah_deploy.environments import Environment
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.failure import Failure
@@ -58,7 +58,7 @@ def test_the_backup_of_the_commit_that_returns_is_restored_beside_and_its_loss_s
     asked: list[Request] = []
     lines = shown(monkeypatch, tmp_path, asked, tag="v0")
     assert [question.kind for question in asked] == [Kind.OUTLOOK, Kind.RESTORE_PREVIEW]
-    assert asked[1].commit == STATE["releases"][-1]["commit"]
+    assert asked[1].commit == preview.target_commit({"web1": STATE}, "v0")
     assert "7 rows inserted" in "\n".join(lines)
     assert not any("refused" in line for line in lines)
 
