@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,28 +13,12 @@ import pytest
 
 from tests.roles.backup.conftest import TASK, Backups
 from tests.roles.backup.postgres import BINARIES, Cluster
+from tests.roles.backup.programs import processes, stopped
 from tests.roles.playing import Played
 from tests.roles.waiting import is_gone, until
 
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, {rows}) g"
 SLOW = {"proof": "before", "parallel_size": 1 << 40}
-
-
-def processes(cluster: Cluster, name: str) -> list[int]:
-    """Programs of that name that work on this cluster; tests of another one may run beside these as the same user."""
-    found = subprocess.run(
-        ["pgrep", "-u", str(cluster.user.uid), "-x", name], capture_output=True, text=True, check=False
-    )
-    return [pid for pid in map(int, found.stdout.split()) if _serves(pid, cluster)]
-
-
-def _serves(pid: int, cluster: Cluster) -> bool:
-    try:
-        return f"PGSERVICEFILE={cluster.service_file}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(
-            b"\0"
-        )
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @contextmanager
@@ -188,16 +171,6 @@ def test_killed_module_leaves_its_lock_to_pg_restore_and_the_next_backup_cleans_
     made = backups.make()
     assert backups.left() == ([made["id"]], ["postgres", "shop", "template0", "template1"])
     assert len([note for note in made["notes"] if "left by a killed backup" in note]) == 2
-
-
-def stopped(cluster: Cluster, name: str) -> list[int]:
-    """Stop all programs of that name where they are, with those that they start meanwhile."""
-    found: list[int] = []
-    while len(found) < len(processes(cluster, name)):
-        found = processes(cluster, name)
-        for pid in found:
-            os.kill(pid, signal.SIGSTOP)
-    return found
 
 
 def _module_of(pids: list[int]) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.roles.backup.conftest import LIVE, TASK, Backups
 from tests.roles.backup.postgres import Cluster
+from tests.roles.backup.programs import processes, stopped
 from tests.roles.waiting import until
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -188,9 +191,13 @@ def test_pruning_beside_a_backup_is_refused(three: list[str], backups: Backups) 
     backups.cluster.sql("CREATE TABLE bulk AS SELECT g, md5(g::text) AS t FROM generate_series(1, 400000) g")
     worker = threading.Thread(target=backups.play)
     worker.start()
+    working: list[int] = []
     try:
-        until(lambda: len(backups.left()[0]) > len(three), "the folder of the new backup")
+        until(lambda: bool(processes(backups.cluster, "pg_dump")), "pg_dump")
+        working = stopped(backups.cluster, "pg_dump")
         assert pruning(backups).failure()["what"] == "A backup is being made already"
     finally:
+        for pid in working:
+            os.kill(pid, signal.SIGCONT)
         worker.join()
     assert set(three) < set(backups.left()[0])
