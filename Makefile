@@ -60,8 +60,10 @@ lab-down: $(VENV)/.dev ## Remove them
 
 # --- Prove it -------------------------------------------------------------------------------------
 .PHONY: test again soak trial bench coverage
-test: setup lint ## Run every check and every test (ARGS="-k name" for some)
-	@$(PYTEST) $(BESIDE) $(ARGS)
+test: setup ## Run every check and every test (ARGS="-k name" for some)
+	@mkdir -p .cache && rm -f .cache/test.status
+	@$(MAKE) lint
+	@$(PYTEST) $(BESIDE) $(ARGS); status=$$?; echo $$status > .cache/test.status; exit $$status
 
 again: $(VENV)/.dev ## Run what failed last once more, with nothing beside it
 	@tools/again.sh $(PYTEST)

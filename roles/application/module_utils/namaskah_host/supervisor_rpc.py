@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from .health import UnixConnection
 
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults
+DEFAULT = "http://localhost:9001"  # what supervisorctl takes where no serverurl is given
 
 
 class UnansweredError(Exception):
@@ -78,9 +79,11 @@ def _address(config: str) -> tuple[str, str]:
             parser.read_file(file)
         section = parser["supervisorctl"]
         known = {"here": str(Path(config).resolve().parent), **{f"ENV_{name}": os.environ[name] for name in os.environ}}
-        server, user, password = (section.get(name, "") % known for name in ("serverurl", "username", "password"))
+        server = section.get("serverurl", DEFAULT) % known
+        user, password = (section.get(name, "") % known for name in ("username", "password"))
     except (OSError, configparser.Error, KeyError, TypeError, ValueError) as error:
-        raise UnansweredError(f"[supervisorctl] of {config} cannot be read: {type(error).__name__}: {error}") from None
+        # The parser's own words may quote a line, and a line may be the password.
+        raise UnansweredError(f"[supervisorctl] of {config} cannot be read: {type(error).__name__}") from None
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     parts = urlsplit(server)
     if parts.scheme == "unix":
