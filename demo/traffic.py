@@ -10,7 +10,7 @@ from demo.hosts import Host
 from tests.load import DASHBOARD, Load, LoadError, Rates, Report, Settings, resolve_target
 
 # Enough to see every lost request, little enough for a laptop that builds releases at the same time.
-RATES = Rates(get=4.0, keepalive=4.0, payment=3.0, slow=0.2, static=2.0)
+RATES = Rates(get=2.5, keepalive=2.5, payment=2.0, slow=0.2, static=1.0)
 WEBSOCKETS = 3
 SECONDS = 900.0
 

@@ -1,0 +1,1 @@
+# The private form of a packed module is asked for by name, for it may be gone some day.
