@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import fixtures
+from tests.absence import report_absence
 from tests.lab.command import run
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
@@ -59,11 +59,11 @@ def test_ansible_reaches_every_host_by_the_inventory_with_host_keys_checked() ->
 
 def test_without_a_lab_ci_fails_and_others_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="cannot be had: no root"):
-        fixtures.report_absence("no root")
+    with pytest.raises(pytest.fail.Exception, match="lacks: no root"):
+        report_absence("no root")
     monkeypatch.delenv("CI")
     with pytest.raises(pytest.skip.Exception, match="no root"):
-        fixtures.report_absence("no root")
+        report_absence("no root")
 
 
 @pytest.mark.usefixtures("lab_machine")

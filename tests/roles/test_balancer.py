@@ -14,6 +14,8 @@ from ansible.module_utils.namaskah_balancer.hook import Hook
 from ansible.module_utils.namaskah_balancer.view import View
 from ansible.module_utils.namaskah_host.failure import Failure
 
+from tests.absence import report_absence
+
 SERVERS = """\
 # web hosts
 server 10.0.0.11:80 max_fails=1 fail_timeout=2s;
@@ -74,7 +76,7 @@ def test_connections_are_counted_by_their_far_end() -> None:
 
 def test_connections_over_ipv6_count_as_well() -> None:
     if not socket.has_dualstack_ipv6():
-        pytest.skip("no IPv6 here")
+        report_absence("no IPv6 here")
     with (
         socket.create_server(("::1", 0), family=socket.AF_INET6) as listener,
         socket.create_connection(listener.getsockname()[:2]),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.absence import report_absence
 from tests.roles.backup import postgres
 from tests.roles.backup.postgres import Cluster
 from tests.roles.playing import Played, play
@@ -173,7 +174,7 @@ def backups(cluster: Cluster) -> Iterator[Backups]:
 def small_disk(backups: Backups) -> Iterator[Path]:
     """A file system of 5 MB for backups."""
     if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
+        report_absence("mounting a small file system needs root")
     user = backups.cluster.user
     backups.root.mkdir()
     options = f"size=5m,nr_inodes=200,mode=0700,uid={user.uid},gid={user.gid}"
