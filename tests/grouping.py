@@ -27,12 +27,13 @@ GROUPS = {
     r"tests/examples/": "examples",
     r"tests/packaging/": "packaging",
 }
-# Of the product of samples, broken tags and process managers the default run takes one of each phase, and of the phases
-# at which a host is rebooted those that leave most behind; the soak has all.
+# Of the product of samples, broken tags and process managers the default run takes one of each phase, of the phases at
+# which a host is rebooted those that leave most behind, of the waves those that all return; the soak has all.
 LEFT_TO_SOAK = re.compile(
     r"tests/lab/test_outcomes\.py::.*\["
     r"(?!systemd-dashboard-broken-(migration|health-500|websocket)\]|pm2-ledger-broken-(start|websocket)\])"
     r"|tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(lease taken|prepare|activate)\]"
+    r"|tests/lab/test_waves\.py::test_a_quorum"
 )
 _GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]
 

@@ -12,7 +12,7 @@ from tests.faults.plugin import FaultLog
 from tests.lab.application import Application
 from tests.lab.host import Host
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 DIFFERENT, DONE = 5, 0
 NEXT = "v1.1.0"

@@ -16,7 +16,7 @@ import pytest
 from tests.lab.application import API_TOKEN, Application
 from tests.lab.cgroup import ControlGroup
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
 
 INTERVAL = 0.02  # seconds between two looks at all processes
 EVERY = 0.15  # seconds between two jobs

@@ -10,7 +10,7 @@ from tests.lab.application import Application
 from tests.lab.host import Host
 from tests.lab.test_faults import kill_all
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 
 def at_work(host: Host) -> list[str]:

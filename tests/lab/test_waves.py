@@ -18,7 +18,7 @@ from tests.lab.host import Host
 from tests.lab.test_faults import settled, wait_until
 from tests.load import PROFILES, Load, Rates, Settings, resolve_target
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = pytest.mark.lab
 
 RATES = Rates(get=3, keepalive=3, payment=2, slow=0.3, static=1)
 USUAL: dict[str, Any] = {"namaskah_waves": "100%", "namaskah_on_failure": {}, "namaskah_quorum": "100%",
@@ -58,6 +58,18 @@ def no_request_fails(*hosts: Host) -> Iterator[None]:
         assert load.report.failed == 0, str(load.report)
 
 
+@contextmanager
+def unreadable_settings(fleet: Application, host: Host) -> Iterator[None]:
+    """Have an environment file that no service can start with; owner and mode stay, for preflight looks at them."""
+    file = f"{fleet.root}/shared/.env"
+    host.run(["cp", "--preserve", file, f"{file}.kept"])
+    host.run(["sh", "-c", 'echo "this is no setting" >>"$0"', file])
+    try:
+        yield
+    finally:
+        host.run(["mv", f"{file}.kept", file])
+
+
 def at_rest(fleet: Application, *tags: str) -> None:
     """Assert that each host serves the release of its tag, and has nothing unfinished in hand."""
     for host, tag in zip(fleet.lab.group("app"), tags, strict=True):
@@ -81,7 +93,6 @@ def mended(fleet: Application, *hosts: Host, tag: str) -> None:
 def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Application) -> None:
     """By plain ansible-playbook, long before the first host's own deadline; no request fails on either host."""
     first, second = fleet.lab.group("app")
-    settings = second.read(f"{fleet.root}/shared/.env")
     with no_request_fails(first, second):
         running = subprocess.Popen(
             fleet.command("deploy", "-e", "namaskah_ref=v1.1.0"), cwd=PROJECT, env=environment(), text=True,
@@ -89,10 +100,9 @@ def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Appli
         )  # fmt: skip
         fleet.await_act(first, "switched", running, seconds=600)
         begin = time.monotonic()
-        second.write(f"{fleet.root}/shared/.env", "this is no setting\n")
-        output = fleet.end(running)
+        with unreadable_settings(fleet, second):
+            output = fleet.end(running)
         took = time.monotonic() - begin
-        second.write(f"{fleet.root}/shared/.env", settings)
         assert running.returncode == 2, output[-5000:]
         assert f"{second.name} (unhealthy)" in " ".join(output.split())
         at_rest(fleet, "v1.0.0", "v1.0.0")
@@ -104,13 +114,11 @@ def test_a_quorum_goes_on_without_an_unhealthy_host(fleet: Application) -> None:
     """It is left out and named, with the command that mends it; the exit code says done and incomplete."""
     first, second = fleet.lab.group("app")
     fleet.write(namaskah_on_failure=policy(unhealthy="quorum"), namaskah_quorum=1)
-    settings = second.read(f"{fleet.root}/shared/.env")
     with no_request_fails(first, second):
         running = fleet.start_cli("deploy", "lab", "--ref", "v1.1.0", *AGAIN)
         fleet.await_act(first, "switched", running, seconds=600)
-        second.write(f"{fleet.root}/shared/.env", "this is no setting\n")
-        output = fleet.end(running)
-        second.write(f"{fleet.root}/shared/.env", settings)
+        with unreadable_settings(fleet, second):
+            output = fleet.end(running)
         assert running.returncode == 9, output
         assert f"without {second.name}" in output
         assert f"--limit {second.name}" in output
@@ -148,7 +156,7 @@ def test_a_step_beyond_its_bound_is_timed_out_and_all_return(fleet: Application)
         second.run(["systemd-run", "--unit=hang", "flock", f"{fleet.root}/switch.lock", "sleep", "100"])
         output = fleet.end(running)
         assert running.returncode in (3, 4), output
-        assert "Timed out after 60 second" in output
+        assert "it took longer than 60 s" in output
         done = fleet.cli("recover", "lab", "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         at_rest(fleet, "v1.0.0", "v1.0.0")
