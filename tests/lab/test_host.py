@@ -167,7 +167,7 @@ def test_files_and_folders_are_copied_both_ways(app: Host, tmp_path: Path) -> No
 def test_debian_13_boots_as_well(make_lab: Callable[..., Lab]) -> None:
     host = make_lab().add_host("newer", suite="trixie")
     host.boot()
-    assert host.system_state() == "running"
+    assert host.system_state() == "running", host.run(["systemctl", "--failed", "--no-legend"]).stdout
     host.start("postgresql.service", "nginx.service")
     assert host.ssh(["python3", "-c", "import sys; print(sys.version_info[:2])"]).stdout == "(3, 13)\n"
     assert host.ssh(["runuser", "-u", "postgres", "--", "psql", "-At", "-c", "show server_version_num"]).stdout > "17"
