@@ -138,14 +138,30 @@ def _outlook(request: Request, environment: Environment, surroundings: Surroundi
         return backup_tables.lines(_told(report))
     if asked is Kind.RESTORE_PREVIEW:
         return _losses(report)
+    before = list(preview.lines(_told(report), request.tag))
+    if request.restore_database:
+        return [*before, *_losses(_ask_of_restore(request, _told(report), environment, surroundings))]
     schema = next(iter(report.part.by_host("namaskah_schema").values()), {})
-    return [
-        *preview.lines(_told(report), request.tag),
-        *preview.schema_lines(schema, reverse=request.reverse_migrations),
-    ]
+    return [*before, *preview.schema_lines(schema, reverse=request.reverse_migrations)]
 
 
-def _ask(request: Request, kind: Kind, environment: Environment, surroundings: Surroundings) -> Report:
+def _ask_of_restore(
+    request: Request, hosts: Mapping[str, Mapping[str, Any]], environment: Environment, surroundings: Surroundings
+) -> Report:
+    """Have the backup that fits restored beside the live database, and ask what would be lost. Raises Refused."""
+    commit = preview.target_commit(hosts, request.tag)
+    if not (commit or request.backup):
+        raise Refused(
+            "which backup fits is not known",
+            "the hosts do not all keep the same release to go back to, so nobody can say yet which commit it is",
+            next_step=f"name a backup with --backup; see `namaskah-deploy backups list {environment.name}`",
+        )
+    return _ask(request, Kind.RESTORE_PREVIEW, environment, surroundings, commit=commit)
+
+
+def _ask(
+    request: Request, kind: Kind, environment: Environment, surroundings: Surroundings, *, commit: str = ""
+) -> Report:
     """Ask the hosts one question more about what `request` would do."""
     question = Request(
         kind=kind,
@@ -155,6 +171,7 @@ def _ask(request: Request, kind: Kind, environment: Environment, surroundings: S
         by=request.by,
         allow=request.allow,
         backup=request.backup if kind is Kind.RESTORE_PREVIEW else "",
+        commit=commit,
     )
     return _asked(question, environment, surroundings)[0]
 

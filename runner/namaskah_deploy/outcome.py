@@ -50,6 +50,8 @@ _LEASE_PHASES = ("lock", "recovery")
 _RECOVER = "namaskah_recover"
 _STATUS = "namaskah_status"
 _DRAIN = "namaskah_drain"
+_RESTORE = "namaskah_restore"
+_SWAPPING = ("swapping", "swapped", "returning")
 _LONGEST_WHY = 300
 _BACK = ("returned", "nothing", "confirmed")
 
@@ -74,7 +76,7 @@ def needs_recovery(request: Request, part: Part, expected: tuple[str, ...]) -> b
         return False
     if request.kind not in SWITCHING or part.good or _left_out(part) or not part.reached(*_AFTER_LOCK):
         return False
-    return bool(_not_back(part.by_host(_RECOVER), expected) or _drained(part))
+    return bool(_not_back(part.by_host(_RECOVER), expected) or _drained(part) or _swapped(part))
 
 
 def blame(part: Part) -> tuple[str, bool]:
@@ -91,8 +93,8 @@ def blame(part: Part) -> tuple[str, bool]:
 
 def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[str, ...]) -> Outcome:
     """Return the outcome of `request`; `expected` are the application hosts, which must be in a final state."""
-    if request.kind in (*SWITCHING, Kind.RECOVER) and (drained := _drained(part, recovery)):
-        return _still_drained(request, drained)
+    if request.kind in (*SWITCHING, Kind.RECOVER) and (beside := _beside_hosts(request, part, recovery)):
+        return beside
     if request.kind is Kind.RECOVER:
         return _of_recovery(request, part, expected)
     if part.good:
@@ -234,11 +236,35 @@ def _drained(*parts: Part | None) -> list[str]:
     return sorted(host for host, state in states.items() if state.get("drained"))
 
 
+def _beside_hosts(request: Request, *parts: Part | None) -> Outcome | None:
+    """Return what is open beside the releases of hosts: a balancer that lacks one, a database that has to return."""
+    if drained := _drained(*parts):
+        return _still_drained(request, drained)
+    swapped = _swapped(*parts)
+    return _still_swapped(request, swapped) if swapped else None
+
+
 def _still_drained(request: Request, hosts: list[str]) -> Outcome:
     return Outcome(
         Code.NOT_RETURNED,
         f"{request.environment}: {', '.join(hosts)} still out of the balancer: act now",
         (f"as soon as the balancer can be told: namaskah-deploy recover {request.environment} --yes",),
+    )
+
+
+def _swapped(*parts: Part | None) -> list[str]:
+    """Return the hosts that told last of a database that was swapped in and neither confirmed nor swapped back."""
+    states: dict[str, Mapping[str, Any]] = {}
+    for part in parts:
+        states |= part.by_host(_RESTORE) if part else {}
+    return sorted(host for host, told in states.items() if (told.get("phase") or told.get("unfinished")) in _SWAPPING)
+
+
+def _still_swapped(request: Request, hosts: list[str]) -> Outcome:
+    return Outcome(
+        Code.NOT_RETURNED,
+        f"{request.environment}: the database on {', '.join(hosts)} is neither confirmed nor swapped back: act now",
+        (f"as soon as its server can be reached: namaskah-deploy recover {request.environment} --yes",),
     )
 
 

@@ -109,9 +109,9 @@ def make(
     operator stands. Raises Refused when --limit means no host.
     """
     limit = _limit(request, environment)
-    members = environment.members(*_GROUPS[request.kind])
+    members = environment.members(*_GROUPS[request.kind], *(("database",) if request.restore_database else ()))
     return LaunchPlan(
-        playbook=content.playbook(_PLAYBOOK[request.kind]),
+        playbook=content.playbook("rollback_database" if request.restore_database else _PLAYBOOK[request.kind]),
         inventory=environment.hosts,
         variables=variables(request, run_id),
         environment=child_environment(environ, programs, content, folder),
@@ -166,7 +166,7 @@ def application_hosts(plan: LaunchPlan, environment: Environment) -> tuple[str, 
 
 def variables(request: Request, run_id: str) -> dict[str, Value]:
     """Return the extra variables of a run; what the operator left out stays the inventory's to say."""
-    restores = request.kind in (Kind.RESTORE, Kind.RESTORE_PREVIEW)
+    restores = request.restore_database or request.kind in (Kind.RESTORE, Kind.RESTORE_PREVIEW)
     said: dict[str, Value] = {
         "namaskah_run_id": run_id,
         "namaskah_by": request.by,
@@ -179,6 +179,7 @@ def variables(request: Request, run_id: str) -> dict[str, Value]:
         "backup_list_state": _BACKUP_ACTS.get(request.kind, ""),
         "backup_list_id": "" if restores else request.backup,
         "restore_backup": request.backup if restores else "",
+        "restore_commit": request.commit,
         "restore_preview": "true" if request.kind is Kind.RESTORE_PREVIEW else "",
         "backup_prune_state": _PRUNING.get(request.kind, ""),
         "namaskah_lock_wait": str(request.lock_wait or ""),

@@ -19,6 +19,14 @@ def lines(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> Iterator[str]:
         yield f"{host}: {now} -> {then}"
 
 
+def target_commit(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> str:
+    """Return the commit of the release that every host would go back to; "" where one keeps none, or they differ."""
+    kept = [state.get("releases") or [] for state in hosts.values()]
+    targets = [_tagged(releases, tag) if tag else _last_good(releases) for releases in kept]
+    found = {str(target["commit"]) if target else "" for target in targets}
+    return found.pop() if len(found) == 1 else ""
+
+
 def schema_lines(told: Mapping[str, Any], *, reverse: bool) -> Iterator[str]:
     """Yield what the rollback means for the database: which migrations stay or go back, and what fails on them."""
     yield f"database: {told.get('schema') or 'unknown: no host has told'}"
@@ -33,7 +41,7 @@ def schema_lines(told: Mapping[str, Any], *, reverse: bool) -> Iterator[str]:
             way = f"does NOT go back: {step['impossible']}" if step["impossible"] else "is reversed first"
             yield f"  {step['name']} {way}"
     elif told.get("breaking"):
-        yield "  it will be refused: see --reverse-migrations, or --allow schema-ahead"
+        yield "  it will be refused: see --reverse-migrations, --restore-database, or --allow schema-ahead"
 
 
 def with_migrations(

@@ -37,6 +37,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("migrations reversed", "migration", ("reversed",)),
     ("schema", "migration", ("schema",)),
     ("restored backup", "restore", ("backup",)),
+    ("restore ended as", "restore", ("phase",)),
     ("rows lost", "restore", ("loss", "rows")),
     ("replaced database", "restore", ("kept",)),
     ("clients held off, ms", "restore", ("held_off_ms",)),

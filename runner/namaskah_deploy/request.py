@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass, field
 
 from namaskah_deploy import words
+from namaskah_deploy.errors import Refused
 
 
 class Kind(enum.StrEnum):
@@ -65,11 +66,11 @@ class Request:
     """One command of the operator. Raises Refused when a word is not allowed.
 
     `ref` is the branch, tag or commit to release ("" = what the inventory says), `tag` the release to roll back to
-    ("" = the last good one), `reverse_migrations` whether it also takes back what that one lacks, `prepare` whether a
-    plan may prepare the release, `limit` the words of --limit, `allow` the refusals that the operator overrides,
-    `backup` the backup that the command is about ("" = all), `confirmed` the name given with
-    --confirm, `resumes` the dead run that goes on, `lock_wait` the
-    seconds to wait for a lease, `seconds` those that a hold lasts.
+    ("" = the last good one), `reverse_migrations` whether it also takes back what that one lacks, `restore_database`
+    whether the database goes back as well, `prepare` whether a plan may prepare the release, `limit` the words of
+    --limit, `allow` the refusals that the operator overrides, `backup` the backup that the command is about ("" = all,
+    or the one that fits), `commit` whose backups fit ("" = any), `confirmed` the name given with --confirm, `resumes`
+    the dead run that goes on, `lock_wait` the seconds to wait for a lease, `seconds` those that a hold lasts.
     """
 
     kind: Kind
@@ -78,6 +79,8 @@ class Request:
     tag: str = ""
     backup: str = ""
     reverse_migrations: bool = False
+    restore_database: bool = False
+    commit: str = ""
     prepare: bool = False
     confirmed: str = ""
     limit: tuple[str, ...] = ()
@@ -91,7 +94,7 @@ class Request:
     @property
     def replaces_data(self) -> bool:
         """Whether it takes rows away that were written since: no --yes is enough for that."""
-        return self.kind in REPLACING
+        return self.restore_database or self.kind in REPLACING
 
     def __post_init__(self) -> None:
         """Check every word before anything is started with it."""
@@ -107,3 +110,21 @@ class Request:
         for name in self.allow:
             words.override(name)
         words.reason(self.reason)
+        if self.restore_database:
+            _whole(self)
+
+
+def _whole(request: Request) -> None:
+    """Refuse what cannot be asked together with the return of a database."""
+    if request.reverse_migrations:
+        raise Refused(
+            "--restore-database and --reverse-migrations are two ways back for one schema",
+            "the restored database has the schema of its own time, and keeps none of the rows that a reversal keeps",
+            next_step="choose one; --reverse-migrations loses no row unless a migration does",
+        )
+    if request.limit:
+        raise Refused(
+            "--restore-database goes with the whole fleet",
+            f"all hosts use one database, and --limit {','.join(request.limit)} would leave some on the newer code",
+            next_step="leave --limit out",
+        )

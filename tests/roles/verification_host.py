@@ -71,7 +71,7 @@ class SmallHost:
 
     def go_live(self, release: Release, state: str = "live") -> Instance:
         """Start the release on the idle instance and switch to it, without the return that a run would arm."""
-        old, new = stage(self.contract, release)
+        old, new = stage(self.contract, {"id": "test"}, release)
         new.start(new.services())
         release.mark(state)
         point(self.contract.current, f"releases/{release.id}")

@@ -48,7 +48,10 @@ def test_the_question_names_what_and_where(
     assert asking.question(request, FLEET) == question
 
 
-LOSING = [Request(kind=kind, environment="production") for kind in sorted(REPLACING)]
+LOSING = [
+    *(Request(kind=kind, environment="production") for kind in sorted(REPLACING)),
+    Request(kind=Kind.ROLLBACK, environment="production", restore_database=True),
+]
 
 
 @pytest.mark.parametrize("request_", LOSING, ids=lambda request: str(request.kind))

@@ -237,6 +237,24 @@ def test_a_host_that_is_left_out_of_its_balancer_is_not_returned() -> None:
     assert outcome.judge(_request(Kind.RECOVER), _with_drain(BACK, web1=True), None, HOSTS).code is Code.NOT_RETURNED
 
 
+def _with_restore(run: Part, **told: str) -> Part:
+    """Return the run with what the database's host said last of its restore."""
+    return dataclasses.replace(run, results=(*run.results, Result("db1", "restore", "namaskah_restore", told)))
+
+
+@pytest.mark.parametrize("told", [{"phase": "swapped"}, {"unfinished": "swapping"}, {"phase": "returning"}])
+def test_a_database_that_is_neither_confirmed_nor_swapped_back_is_not_returned(told: dict[str, str]) -> None:
+    states = {host: dict(state) for host, state in BACK.by_host("namaskah_recover").items()}
+    left = _with_restore(_part("activation", recovered=states), **told)
+    assert outcome.needs_recovery(_request(Kind.ROLLBACK), left, HOSTS)
+    judged = outcome.judge(_request(Kind.ROLLBACK), left, BACK, HOSTS)
+    assert judged.code is Code.NOT_RETURNED
+    assert "db1" in judged.headline
+    assert "recover production" in judged.advice[0]
+    back = _with_restore(BACK, phase="returned")
+    assert outcome.judge(_request(Kind.ROLLBACK), left, back, HOSTS).code is Code.RETURNED
+
+
 def test_the_last_word_about_the_balancer_counts() -> None:
     returned = _with_drain(_part("activation"), web1=True, web2=True)
     back = _with_drain(BACK, web1=False, web2=False)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from namaskah_deploy import plan
+from namaskah_deploy import content, plan
 from namaskah_deploy.content import Content
 from namaskah_deploy.environments import Environment
 from namaskah_deploy.errors import Refused
@@ -29,11 +29,11 @@ BACKUP = "20260131T235959Z-4f2a"
 
 
 def _plan(kind: Kind = Kind.DEPLOY, environ: dict[str, str] | None = None, **words: Any) -> LaunchPlan:
-    fleet = words.pop("fleet", FLEET)
+    fleet, found = words.pop("fleet", FLEET), words.pop("found", Content(CONTENT))
     return plan.make(
         Request(kind=kind, environment="production", by="ada@laptop", **words),
         fleet,
-        Content(CONTENT),
+        found,
         run_id="run-1",
         environ=environ or {},
         programs=Path("/venv/bin"),
@@ -62,6 +62,16 @@ def test_only_what_the_operator_said_is_passed_on(kind: Kind, words: dict[str, A
 def test_a_rollback_passes_the_tag_on() -> None:
     request = Request(kind=Kind.ROLLBACK, environment="production", tag="v1")
     assert plan.variables(request, "r")["namaskah_target_tag"] == "v1"
+
+
+def test_a_rollback_with_its_database_has_a_playbook_of_its_own_and_the_database_host() -> None:
+    made = _plan(Kind.ROLLBACK, tag="v1", restore_database=True, backup=BACKUP, found=content.find())
+    assert made.playbook.name == "rollback_database.yml"
+    assert made.expected == ("web1", "web2", "db1")
+    assert made.variables["restore_backup"] == BACKUP
+    assert "backup_list_id" not in made.variables
+    asked = Request(kind=Kind.RESTORE_PREVIEW, environment="production", commit="c" * 40)
+    assert plan.variables(asked, "r")["restore_commit"] == "c" * 40
 
 
 @pytest.mark.parametrize(

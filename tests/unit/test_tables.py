@@ -118,6 +118,19 @@ def test_where_a_rollback_would_lead(tag: str, line: str) -> None:
     assert list(preview.lines({"web1": STATE}, tag)) == [line]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "tag", "commit"),
+    [
+        ({"web1": STATE}, "", "b" * 40),
+        ({"web1": STATE}, "v9", ""),
+        ({"web1": STATE, "web2": {}}, "", ""),
+        ({}, "", ""),
+    ],
+)
+def test_which_commit_a_rollback_would_lead_to(hosts: dict[str, Any], tag: str, commit: str) -> None:
+    assert preview.target_commit(hosts, tag) == commit
+
+
 def test_a_rollback_that_leads_nowhere() -> None:
     assert list(preview.lines({"web1": {}}, "")) == [
         "web1: nothing is live -> no good release before it is kept: name a --tag"

@@ -21,15 +21,22 @@ options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: "The run: id, by, release, fence.", type: dict, required: true}
   seconds: {description: The time within which the run must confirm., type: float, required: true}
+  state: {description: How far to go., type: str, choices: [switched, paused], default: switched}
 """
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
-    """Activate under the lease."""
+    """Activate, or pause, under the lease."""
+    go = {"switched": activation.activate, "paused": activation.pause}[module.params["state"]]
     with working(contract, run, "activate"):
-        seconds = module.params["seconds"]
-        return activation.activate(contract, run, seconds, still=lambda: lease.held_by(contract, run))
+        return go(contract, run, module.params["seconds"], still=lambda: lease.held_by(contract, run))
 
 
 if __name__ == "__main__":
-    serve(act, {"seconds": {"type": "float", "required": True}})
+    serve(
+        act,
+        {
+            "seconds": {"type": "float", "required": True},
+            "state": {"type": "str", "choices": ["switched", "paused"], "default": "switched"},
+        },
+    )

@@ -79,7 +79,8 @@ def _restoring(command: Any) -> Any:
 def _restore(env: str, backup: str, confirm: str, options: Options) -> None:
     """Restore a backup into a new database, prove it there, and swap it in; the code stays.
 
-    Rows written since are counted for each table and kept as files first; the replaced database is kept.
+    Rows written since are counted for each table and kept as files first; the replaced database is kept. To go back to
+    an earlier release as well: `rollback --restore-database`.
     """
     carry_out(Kind.RESTORE, env, options, backup=backup, confirmed=confirm)
 

@@ -69,11 +69,14 @@ class Restores:
         """The settings of one step, some changed."""
         return settings.read({**CONTRACT, "allow": allow}, RUN, self.words(), self.restore_words(**changed))
 
-    def backup(self, proof: str = "after") -> str:
-        """Make a backup; its id. Unproved, for the restore proves it once more, where a test is not about the proof."""
+    def backup(self, proof: str = "after", live: dict[str, str] = LIVE) -> str:
+        """Make a backup; its id. Unproved, for the restore proves it once more, where a test is not about the proof.
+
+        `live` is what runs while it is made.
+        """
         before = signal.getsignal(signal.SIGTERM)
         with patch.object(backup_story, "ALWAYS_BEFORE", 0):
-            asked = backup_settings.read(CONTRACT, RUN, LIVE, {**self.words(), "proof": proof})
+            asked = backup_settings.read(CONTRACT, RUN, live, {**self.words(), "proof": proof})
             made = backup_story.make(asked)
         signal.signal(signal.SIGTERM, before)
         self.latest = str(made["id"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils.namaskah_restore import exchange, keeping, queries
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_restore import exchange, keeping, queries, story
 
 from tests.roles.backup.postgres import Cluster
-from tests.roles.restore.conftest import Restores
+from tests.roles.restore.conftest import RELEASE, Restores
 
 PAYMENTS = [
     "CREATE TABLE payments (id bigint PRIMARY KEY, status text, amount numeric(12,2), note text)",
@@ -140,3 +141,13 @@ def test_a_second_restore_of_the_same_backup_loses_only_what_was_written_since(
     filled.sql("INSERT INTO ledger VALUES (7, 7)", "DELETE FROM payments WHERE id = 9", role="owner")
     told = restores.prepare(backup)
     assert told["loss"]["rows"] == {"inserted": 1, "updated": 0, "deleted": 1}
+
+
+def test_a_named_backup_of_other_code_is_restored_and_told(filled: Cluster, restores: Restores) -> None:
+    backup = restores.backup("before")
+    told = story.prepare(restores.asked(), backup, RELEASE, "b" * 40)
+    assert f"backup {backup} was made while {'a' * 12} ran, the code that returns is {'b' * 12}" in told["notes"]
+    with pytest.raises(Failure) as caught:
+        story.prepare(restores.asked(), "", RELEASE, "b" * 40)
+    assert "bbbbbbbbbbbb ran" in caught.value.why
+    assert filled.sql("SELECT 1") == "1"

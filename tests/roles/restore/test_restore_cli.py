@@ -72,6 +72,28 @@ def test_restore_and_swap_back_by_name(shop: Cluster, restores: Restores) -> Non
     assert rows(shop) == "3"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--restore-database", "--yes"], "--confirm test"),
+        (["--restore-database", "--confirm", "tset"], "'tset' is not the environment's name"),
+        (["--restore-database", "--reverse-migrations", "--confirm", "test"], "two ways back"),
+        (["--restore-database", "--limit", "web1", "--confirm", "test"], "leave --limit out"),
+        (["--restore-database", "--backup", "latest", "--confirm", "test"], "backup"),
+        (["--backup", "20260131T235959Z-4f2a", "--yes"], "belong to --restore-database"),
+        (["--confirm", "test"], "belong to --restore-database"),
+    ],
+)
+def test_words_that_a_rollback_with_its_database_refuses(
+    shop: Cluster, restores: Restores, words: list[str], said: str
+) -> None:
+    refused = command(restores, "rollback", "test", "--tag", "v1", *words)
+    assert refused.returncode == 2, refused.stderr
+    assert said in refused.stderr
+    assert rows(shop) == "3"
+    assert restores.phases() == []
+
+
 @pytest.mark.fault("swap interrupted", ends="returned", where="recover, by the command line")
 def test_recover_swaps_back_what_nobody_confirmed(shop: Cluster, restores: Restores) -> None:
     restores.prepare("")

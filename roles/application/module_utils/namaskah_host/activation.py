@@ -42,7 +42,7 @@ def activate(
         if before is not None:
             return {"release": release.id, "seconds": 0.0, **before}
         still()
-        old, new = switches.stage(contract, release)
+        old, new = switches.stage(contract, run, release)
         booted = _start_beside(contract, new)
         _not_given_up(new, still)
         switch = switches.arm(contract, run, old, new, seconds)
@@ -61,6 +61,34 @@ def activate(
         "boot_seconds": booted,
         "seconds": round(time.monotonic() - begin, 3),
     }
+
+
+def pause(
+    contract: Contract, run: dict[str, Any], seconds: float, still: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Stop the live release's services that may not overlap, ahead of a switch that `seconds` must suffice for.
+
+    Between the swap of a database and the switch to the code that knows it, a worker would go on writing by what it
+    remembers of the other one. The switch is armed first: unless the run goes on, the host starts them again by itself.
+    """
+    release = Release(contract, run["release"])
+    with switches.locked(contract):
+        still()
+        switch = switches.read(contract)
+        if switch and switch.run == run["id"] and switch.phase in switches.UNCONFIRMED:
+            return {"changed": False, "serving": switch.old, "paused": []}
+        old, new = switches.stage(contract, run, release)
+        switch = switches.arm(contract, run, old, new, seconds)
+        try:
+            watcher.start(contract, switch)
+            paused = [service.name for service in old.services(overlap=False)] if old else []
+            switches.note(contract, run["id"], run["by"], "paused", release=switch.old, services=paused)
+            if old:
+                old.stop(old.services(overlap=False))
+        except Failure as failure:
+            switches.give_back(contract, switch, str(failure), bad=False)
+            raise
+    return {"changed": True, "serving": switch.old, "paused": paused}
 
 
 def _before(contract: Contract, run: dict[str, Any], release: Release, seconds: float) -> dict[str, Any] | None:

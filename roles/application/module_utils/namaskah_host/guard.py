@@ -63,10 +63,10 @@ def watch(contract: Contract) -> None:
 
 
 def return_late(contract: Contract) -> None:
-    """Return a switch whose deadline has passed, unless it was confirmed meanwhile."""
+    """Return a switch whose deadline has passed, unless it was confirmed meanwhile or has got a later one."""
     with switches.locked(contract):
         switch = switches.read(contract)
-        if switch and switch.phase in switches.UNCONFIRMED:
+        if switch and switch.phase in switches.UNCONFIRMED and switches.clock() >= switch.deadline:
             why = "not confirmed within its time"
             switches.give_back(contract, switch, why, bad=False)
 

@@ -98,10 +98,14 @@ def sides(contract: Contract, switch: Switch) -> tuple[Instance | None, Instance
     return instance_of(contract, switch.old, switch.old_instance), new
 
 
-def stage(contract: Contract, release: Release) -> tuple[Instance | None, Instance]:
-    """Choose the idle instance for `release`, free it, and point it there. Nothing that serves is touched."""
+def stage(contract: Contract, run: dict[str, Any], release: Release) -> tuple[Instance | None, Instance]:
+    """Choose the idle instance for `release`, free it, and point it there. Nothing that serves is touched.
+
+    A switch that is unfinished stands in the way, unless the run itself has only armed it.
+    """
     unfinished = read(contract)
-    if unfinished and unfinished.phase in UNCONFIRMED:
+    own = unfinished and (unfinished.run, unfinished.new, unfinished.phase) == (run["id"], release.id, "armed")
+    if unfinished and unfinished.phase in UNCONFIRMED and not own:
         raise Failure(
             "refused",
             "switch",

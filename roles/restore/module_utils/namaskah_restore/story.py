@@ -83,7 +83,7 @@ def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dic
         record = _begin(asked, backup, live, like, release)
         try:
             record = _filled(tools, asked, record, like, backup)
-            record["notes"] = [*notes, *record["notes"]]
+            record["notes"] = [*notes, *_foreign(backup, commit), *record["notes"]]
             folder = records.folder_of(asked, record) / "before"
             record["loss"] = report.take(tools, asked, (live, record["reference"]), wanted, folder)
             record = records.write(asked, record, "ready")
@@ -134,6 +134,14 @@ def _begin(asked: Asked, backup: Backup, live: str, like: Mapping[str, Any], rel
 def _made(asked: Asked) -> Any:
     asked.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return asked.folder
+
+
+def _foreign(backup: Backup, commit: str) -> list[str]:
+    """Say that a backup which was named is not of the code that is returned to: its schema may not fit."""
+    made = backup.content["live"]["commit"]
+    if not commit or made == commit:
+        return []
+    return [f"backup {backup.id} was made while {made[:12] or 'nothing'} ran, the code that returns is {commit[:12]}"]
 
 
 def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Properties, backup: Backup) -> Record:
