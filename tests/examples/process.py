@@ -29,10 +29,10 @@ class Running:
         """Return what it has said so far."""
         return self.log.read_text(errors="replace")
 
-    def answers(self) -> Answer | None:
+    def answers(self, seconds: float = 1) -> Answer | None:
         """Return the health answer, or None while there is none."""
         with contextlib.suppress(OSError, ConnectionError):
-            return self.client.get("/healthz", seconds=1)
+            return self.client.get("/healthz", seconds=seconds)
         return None
 
     def becomes_healthy(self, within: float) -> Answer:

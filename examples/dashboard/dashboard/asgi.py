@@ -2,7 +2,11 @@
 
 import os
 
+from dashboard.environment import POOLED
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+# A login costs more than most requests: 30 ms of processor time with one, 9 ms without.
+os.environ.setdefault(POOLED, "yes")
 
 # First of all imports: the metrics library decides when it is imported whether processes share their counts.
 import common.multiprocess  # noqa: F401

@@ -2,6 +2,8 @@
 
 import os
 
+POOLED = "DATABASE_POOL"
+"""Whether database connections are shared by the requests of a process; a command needs its one alone."""
 TRUE = {"1", "true", "yes", "on"}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard.environment import flag, items, text
+from dashboard.environment import POOLED, flag, items, text
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -28,9 +28,14 @@ DATABASES = {
     "default": dj_database_url.config(env="DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-# Persistent connections and ASGI do not go together (Django 5.2, "Databases", persistent connections).
+    OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
+    OPTIONS.setdefault("connect_timeout", 5)
+    if flag(POOLED):
+        OPTIONS["pool"] = {"min_size": 1, "max_size": 16, "timeout": 2}
+# Persistent connections and ASGI do not go together (Django 5.2, "Databases", persistent connections): servers have a
+# pool instead, which looks at a connection before it lends it, for the database may have been swapped or restarted.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
