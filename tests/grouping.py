@@ -17,8 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS = {
     r"tests/lab/test_outcomes\.py::.*\[systemd": "outcomes on systemd",
     r"tests/lab/test_outcomes\.py::.*\[pm2": "outcomes on pm2",
-    r"tests/lab/test_faults\.py": "faults",
-    r"tests/lab/test_release\.py": "releases",
+    r"tests/lab/test_(faults|ports|left_at_work)\.py": "one fleet",
+    r"tests/lab/test_(release|drift|restore|waves)\.py": "another fleet",
     r"tests/lab/test_(refusals|secrets)\.py": "guarded",
     r"tests/lab/test_controller\.py": "controller",
     r"tests/lab/provision/(?!test_pm2)": "provisioned",
@@ -28,11 +28,13 @@ GROUPS = {
     r"tests/packaging/": "packaging",
 }
 # Of the product of samples, broken tags and process managers the default run takes one of each phase, of the phases at
-# which a host is rebooted those that leave most behind, of the waves those that all return; the soak has all.
+# which a host is rebooted the one that leaves most behind, of the waves those that all return, and changes by hand all
+# at once; the soak has all, each by itself.
 LEFT_TO_SOAK = re.compile(
     r"tests/lab/test_outcomes\.py::.*\["
-    r"(?!systemd-dashboard-broken-(migration|health-500|websocket)\]|pm2-ledger-broken-(start|websocket)\])"
-    r"|tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(lease taken|prepare|activate)\]"
+    r"(?!systemd-dashboard-broken-(migration|health-500|websocket)\]|pm2-ledger-broken-start\])"
+    r"|tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])"
+    r"|tests/lab/test_drift\.py::test_a_change_by_hand\w*\["
     r"|tests/lab/test_waves\.py::test_a_quorum"
 )
 _GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]

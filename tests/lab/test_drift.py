@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -24,11 +24,12 @@ Change = Callable[[Application, Host], Iterator[None]]
 @contextmanager
 def edited(host: Host, path: str, line: str, *after: str) -> Iterator[None]:
     """A file with one line more, then with its former content and time."""
-    host.run(["cp", "--archive", path, "/root/kept"])
+    kept = f"/root/kept-{path.rpartition('/')[2]}"
+    host.run(["cp", "--archive", path, kept])
     host.run(["sh", "-c", f"printf '%s\\n' \"$1\" >> {path}", "sh", line])
     host.run(["sh", "-c", "; ".join(after) or "true"])
     yield
-    host.run(["cp", "--archive", "/root/kept", path])
+    host.run(["cp", "--archive", kept, path])
     host.run(["systemctl", "daemon-reload"])
 
 
@@ -166,6 +167,25 @@ def test_a_change_by_hand_is_seen_and_stops_a_release(fleet: Application, change
         assert refused.returncode == 1, text(refused)
         assert f"--allow {name}" in text(refused)
     assert fleet.live_tags() == before
+    after = fleet.cli("status", "lab")
+    assert after.returncode == DONE, text(after)
+
+
+def test_all_changes_at_once_are_told_and_each_stops_a_release(fleet: Application, fault_log: FaultLog) -> None:
+    """One `status` names every change by its place, one refusal every name that would override it."""
+    first = fleet.lab.group("app")[0]
+    # The release whose files were edited has to stay the one that `current` names.
+    cases = [case for case in CASES if case[0] is not current_by_hand]
+    with ExitStack() as stack:
+        for change, *_ in cases:
+            stack.enter_context(contextmanager(change)(fleet, first))
+        seen = text(fleet.cli("status", "lab"))
+        refused = text(fleet.cli("deploy", "lab", "--ref", "v1.2.0", "--yes", "--allow", "bad-release"))
+    for _, name, told, kind in cases:
+        assert told in seen, seen
+        assert f"[{name}]" in seen
+        assert name in refused, refused
+        fault_log.inject(kind, ends="refused")
     after = fleet.cli("status", "lab")
     assert after.returncode == DONE, text(after)
 

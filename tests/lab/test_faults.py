@@ -20,8 +20,9 @@ from tests.load import DASHBOARD, Load, Rates, Settings, resolve_target
 pytestmark = pytest.mark.lab
 
 
-# An unconfirmed switch returns after 40 seconds, a lease expires after 30; and what is promised by default.
-SHORT = {"namaskah_confirm_timeout": 40, "namaskah_wave_seconds": 5, "namaskah_lease_ttl": 30}
+# An unconfirmed switch returns after 75 seconds, a lease expires after 30; and what is promised by default. A release
+# beside other suites on two busy cores has been seen to need 40 from its switch to its confirmation.
+SHORT = {"namaskah_confirm_timeout": 75, "namaskah_wave_seconds": 5, "namaskah_lease_ttl": 30}
 USUAL = {"namaskah_confirm_timeout": 180, "namaskah_wave_seconds": 60, "namaskah_lease_ttl": 900}
 
 
@@ -92,7 +93,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
         quick.await_act(first, "switched", running)
         kill_all(running)
-        wait_until(lambda: settled(quick, first) and settled(quick, second), 150)
+        wait_until(lambda: settled(quick, first) and settled(quick, second), 200)
         assert quick.live_tags() == before
     fault_log.site(one.report, two.report)
     for load in (one, two):
@@ -153,7 +154,7 @@ def test_a_killed_old_instance_is_started_again_for_the_return(quick: Applicatio
     quick.await_act(first, "switched", running)
     kill_all(running)
     first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])
-    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 120)
+    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 200)
     assert quick.live_tags() == before
     for host in quick.lab.group("app"):
         consistent(quick, host)
@@ -169,7 +170,9 @@ SERVERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize(
+    "server", ["uvicorn", *(pytest.param(server, marks=pytest.mark.soak) for server in ("gunicorn", "daphne"))]
+)
 @pytest.mark.fault("process killed: application server", ends="new release")
 def test_every_server_survives_kill_and_leaves_no_stale_socket(dashboard: Application, server: str) -> None:
     """Killed for real, the instance comes back on its stale socket; switched away, the old one stops last and clean."""
