@@ -149,6 +149,32 @@ def test_a_broken_release_ends_as_it_should(samples: Samples, fault_log: FaultLo
         assert set(load.report.release_counts) == {before}, "the broken release has answered the public"
 
 
+@pytest.mark.parametrize("samples", ["pm2"], indirect=True)
+def test_what_pm2_would_start_again_is_ended_as_well(samples: Samples) -> None:
+    """A second lies between a death and the next start. Whoever looks then sees nothing run, and yet it is to end."""
+    application = samples["ledger"]
+    before = live(application)
+    if not records(application, "broken-start"):
+        assert by_playbook(application, "broken-start").status == 2
+        comes_to_rest(application)
+    host = host_of(application)
+    taken = host.run(["readlink", f"{application.root}/current/run"]).stdout.strip().rpartition("/")[2]
+    (idle,) = {"blue", "green"} - {taken}
+    folder = host.run(["readlink", f"{application.root}/instances/{idle}"]).stdout
+    assert records(application, "broken-start")[-1]["id"] in folder
+    for words in (
+        f"start /etc/namaskah/ledger/ecosystem.config.js --only ledger-web-{idle}",
+        f"stop ledger-web-{idle}",
+    ):
+        host.run(["sudo", "-n", "-H", "-u", "ledger", "/usr/local/bin/pm2", *words.split()])
+    done = application.cli("recover", "lab", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = host.run(["sudo", "-n", "-H", "-u", "ledger", "/usr/local/bin/pm2", "jlist"]).stdout
+    assert f'"name":"ledger-web-{idle}"' not in listed
+    assert '"name":"ledger-web-' in listed
+    at_rest_with(application, before)
+
+
 def ended_as_expected(application: Application, tag: str, end: End, expected: dict[str, Any]) -> None:
     """Judge what the operator was told, and what the host remembers."""
     # A process that nobody can ask is judged by its life alone: on a busy machine it dies when verification looks.

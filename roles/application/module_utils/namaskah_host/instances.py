@@ -75,8 +75,7 @@ class Instance:
     def stop(self, services: Iterable[Service]) -> None:
         """Stop the services, last first."""
         for service in reversed(list(services)):
-            if self.manager.unit(service, self.name).active:
-                self.manager.stop(service, self.name)
+            self.manager.stop(service, self.name)
 
     def running(self) -> list[str]:
         """Return the names of the services that the manager holds active."""

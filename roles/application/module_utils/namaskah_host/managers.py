@@ -20,7 +20,10 @@ MARGIN = 15  # seconds beyond a service's own stop time-out before the manager's
 
 @dataclass(frozen=True)
 class Unit:
-    """What a manager says of one instance of a service. It proves little: workers die behind a live parent."""
+    """What a manager says of one instance of a service. It proves little: workers die behind a live parent.
+
+    What waits to be started again is active, and counts as started again once at least.
+    """
 
     active: bool
     pid: int | None
@@ -34,7 +37,7 @@ class Manager(Protocol):
         """Start the instance; returns when the manager took it, not when it is healthy."""
 
     def stop(self, service: Service, instance: str) -> None:
-        """Stop the instance and wait until it has ended; stopping a stopped one is no error."""
+        """Stop the instance, whatever its state, and wait until it has ended; one that does not run costs little."""
 
     def unit(self, service: Service, instance: str) -> Unit:
         """Return what the manager says of the instance."""
@@ -63,7 +66,8 @@ class Systemd:
 
     def stop(self, service: Service, instance: str) -> None:
         """Stop the unit; its TimeoutStopSec bounds it."""
-        self._sudo("stop", self.name(service, instance), service.stop_timeout + MARGIN)
+        if self.unit(service, instance).active:
+            self._sudo("stop", self.name(service, instance), service.stop_timeout + MARGIN)
 
     def unit(self, service: Service, instance: str) -> Unit:
         """Ask systemd; needs no privilege."""
@@ -114,7 +118,10 @@ class Pm2:
         self._pm2(["start", self.ecosystem, "--only", self.name(service, instance)], service.boot_timeout + MARGIN)
 
     def stop(self, service: Service, instance: str) -> None:
-        """Delete the application: pm2 sends its stop signal, waits kill_timeout, then SIGKILL."""
+        """Delete the application: pm2 sends its stop signal, waits kill_timeout, then SIGKILL.
+
+        Also one that does not run just now: pm2 starts what died again after a pause, in the folder it had.
+        """
         if self._entry(service, instance) is not None:
             self._pm2(["delete", self.name(service, instance)], service.stop_timeout + MARGIN)
 
@@ -124,8 +131,11 @@ class Pm2:
         if entry is None:
             return Unit(active=False, pid=None, restarts=0)
         facts = entry["pm2_env"]
+        waiting = facts["status"] == "waiting restart"
         return Unit(
-            facts["status"] in ("online", "launching", "stopping"), entry["pid"] or None, int(facts["restart_time"])
+            waiting or facts["status"] in ("online", "launching", "stopping"),
+            entry["pid"] or None,
+            int(facts["restart_time"]) or int(waiting),
         )
 
     def _entry(self, service: Service, instance: str) -> dict[str, Any] | None:
