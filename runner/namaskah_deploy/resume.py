@@ -53,6 +53,7 @@ def request(environment: str, hosts: Hosts, run: str, by: str) -> Request:
         tag=str(known.get("ref") or "") if rollback else "",
         limit=tuple(word for word in str(known.get("limit") or "").split(",") if word),
         allow=tuple(known.get("allow") or ()),
+        reverse_migrations=rollback and bool(known.get("reverse")),
         reason=str(known.get("reason") or ""),
         by=by,
         resumes=Resumed(run=name, **words),

@@ -39,6 +39,9 @@ def test_a_rollback_goes_on_as_one_and_each_host_knows_its_own_release() -> None
     variables = plan.variables(found, KNOWN["run"])
     assert (found.kind, variables["namaskah_target_tag"]) == (Kind.ROLLBACK, "v1.1.0")
     assert "resolve_release" not in variables
+    assert "namaskah_reverse_migrations" not in variables
+    reversing = resume.request("production", {"web1": host(kind="rollback", reverse=True)}, "", "eve@desk")
+    assert plan.variables(reversing, KNOWN["run"])["namaskah_reverse_migrations"] == "true"
     plain = resume.request("production", {"web1": host(kind="rollback", ref="", tag="")}, "", "eve@desk")
     assert "namaskah_target_tag" not in plan.variables(plain, KNOWN["run"])
 

@@ -14,7 +14,7 @@ from .files import lock, read_json, write_json
 
 HOLD = "hold"  # the kind of a lease that an operator keeps by hand
 # What another controller needs to go on with the run of a dead one.
-PLAN = ("kind", "ref", "commit", "tag", "release", "limit", "allow")
+PLAN = ("kind", "ref", "commit", "tag", "release", "limit", "allow", "reverse")
 MOMENT = 2.0  # seconds in which another taker of the lease is done
 
 
