@@ -41,7 +41,7 @@ def played(restores: Restores, *tasks: dict[str, Any]) -> Played:
 
 
 def test_role_restores_swaps_and_swaps_back(shop: Cluster, restores: Restores) -> None:
-    done = played(restores, role("main"))
+    done = played(restores, role("main"), role("swap", restore_final=True))
     told = done.result("Swap the restored database in")
     assert told["phase"] == "confirmed"
     assert told["loss"]["rows"] == {"inserted": 1, "updated": 0, "deleted": 0}

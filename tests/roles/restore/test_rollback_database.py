@@ -133,3 +133,20 @@ def test_killed_at_a_confirmation_code_and_database_end_as_one(both: Both, word:
     assert forward or word != '"act": "confirmed"'
     both.are(both.before if forward else both.live, OLD if forward else NEW)
     assert both.restores.phases() == ["confirmed" if forward else "returned"]
+
+
+def test_a_fleet_that_is_held_gets_no_other_database(both: Both) -> None:
+    """Nothing is restored beside a run or an operator that has the lease; where the hosts are gone, a word does it."""
+    restore = ("backups", "restore", "small", both.restores.latest, "--confirm", "small")
+    assert both.fleet.run("lock", "acquire", "small", "-m", "incident 4711") == 0, both.fleet.said()
+    for words in (restore, ("backups", "swap-back", "small", "--confirm", "small")):
+        assert both.fleet.run(*words) == 7, both.fleet.said()
+        assert "incident 4711" in both.fleet.said()
+    assert both.rows() == NEW
+    assert both.restores.phases() == []
+    assert both.fleet.run(*restore, "--allow", "without-lease") == 0, both.fleet.said()
+    assert both.rows() == OLD
+    assert both.fleet.run("lock", "release", "small") == 0, both.fleet.said()
+    assert both.fleet.run("backups", "swap-back", "small", "--confirm", "small") == 0, both.fleet.said()
+    assert both.rows() == NEW
+    assert [host["lease"] for host in both.fleet.status().values()] == [None, None]
