@@ -27,16 +27,28 @@ GROUPS = {
     r"tests/examples/": "examples",
     r"tests/packaging/": "packaging",
 }
-# Of the product of samples, broken tags and process managers the default run takes one of each phase, of the phases at
-# which a host is rebooted the one that leaves most behind, of the waves those that all return, and changes by hand all
-# at once; the soak has all, each by itself.
-LEFT_TO_SOAK = re.compile(
-    r"tests/lab/test_outcomes\.py::.*\["
-    r"(?!systemd-dashboard-broken-(migration|health-500|websocket)\]|pm2-ledger-broken-start\])"
-    r"|tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])"
-    r"|tests/lab/test_drift\.py::test_a_change_by_hand\w*\["
-    r"|tests/lab/test_waves\.py::test_a_quorum"
+# The default run has each kind of fault once; what only does it again, elsewhere or otherwise, is the soak's.
+_MORE = (
+    # of samples, broken tags and process managers: pm2, for systemd carries all other tests
+    r"tests/lab/test_outcomes\.py::.*\[(?!pm2-ledger-broken-(start|migration)\]|pm2\])",
+    # of phases at which a host is rebooted: the one that leaves most behind
+    r"tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])",
+    # each change by hand by itself: all at once
+    r"tests/lab/test_drift\.py::test_a_change_by_hand\w*\[",
+    # waves that go on by a quorum: those that all return
+    r"tests/lab/test_waves\.py::test_a_quorum",
+    # a rollback with its database: on hosts, the one that fails and the one that goes well
+    r"tests/lab/test_restore\.py::test_killed",
+    r"tests/roles/restore/test_rollback_database\.py::test_(killed|where)",
+    # provisioning once more: without changes, under systemd
+    r"tests/lab/provision/test_fresh_host\.py::test_dry_run",
+    r"tests/lab/provision/test_pm2\.py::test_second_run",
+    # work left behind, on hosts: in folders
+    r"tests/lab/test_left_at_work\.py",
+    # points at which a module is killed: the first, one in the middle, the last
+    r"tests/host/test_activation\.py::test_killed_at_any_point\w*\[[23567]\]",
 )
+LEFT_TO_SOAK = re.compile("|".join(_MORE))
 _GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]
 
 

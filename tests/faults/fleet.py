@@ -104,6 +104,7 @@ class Fleet:
     def _environ(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "USER") if name in os.environ}
         return {**kept, "HOME": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state"), "LC_ALL": "C.UTF-8",
+                "XDG_CACHE_HOME": str(PROJECT / ".cache" / "tests"), # packed modules: the same for every fleet
                 "PYTHONPATH": str(PROJECT / "runner")}  # fmt: skip
 
     def said(self) -> str:

@@ -26,12 +26,16 @@ QUICK = {
 }
 
 
+# What dies late is a case of test_outcomes.py, which waits longer for it; here each release would wait for nothing.
+SETTLE = 3
+
+
 @pytest.fixture(scope="session")
 def dashboard_fleet(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
     """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released once."""
     with Lab.create() as own:
         add_production_set(own)
-        application = Application(own, "dashboard", {"namaskah_service_defaults": QUICK})
+        application = Application(own, "dashboard", {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE})
         application.prepare()
         application.provision()
         done = application.deploy("v1.0.0")

@@ -109,6 +109,7 @@ class Guarded(Application):
             **{name: value for name, value in super()._places().items() if name not in self._secrets},
             "namaskah_pip_arguments": ["--no-index", "--trusted-host", self.lab.network.controller],
             "namaskah_service_defaults": QUICK,
+            "namaskah_settle": 2,
             "verification_websockets": [{**check, "expect_json": {"type": "pong"}}],
         }
 

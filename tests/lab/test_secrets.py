@@ -73,7 +73,6 @@ def evidence(guarded: Guarded) -> Evidence:
         found.cli("failing start", "deploy", "lab", "--ref", "broken-start", "--yes")
         with broken_world.inventory(guarded, **BUILD):
             found.cli("failing build", "deploy", "lab", "--ref", "v1.3.0", "--yes")
-            found.playbook("failing build, plain", "deploy", "-e", "namaskah_ref=v1.3.0")
         with broken_world.inventory(guarded, **MIGRATION):
             found.playbook("failing migration", "deploy", "-e", "namaskah_ref=v1.3.0")
         with broken_world.inventory(guarded, verification_websockets=[REPLY]):

@@ -110,7 +110,7 @@ def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Appli
             output = fleet.end(running)
         took = time.monotonic() - begin
         assert running.returncode == 2, output[-5000:]
-        assert f"{second.name} (unhealthy)" in " ".join(output.split())
+        assert f"{second.name} (unhealthy)" in " ".join(output.split()), output[-5000:]
         at_rest(fleet, "v1.0.0", "v1.0.0")
     assert late_returns(fleet, first) == late, f"it waited for its own deadline: {took:.0f} s"
 
