@@ -175,9 +175,10 @@ def test_a_change_by_hand_is_seen_and_stops_a_release(fleet: Application, change
 def test_all_changes_at_once_are_told_and_each_stops_a_release(fleet: Application, fault_log: FaultLog) -> None:
     """One `status` names every change by its place, one refusal every name that would override it."""
     first = fleet.lab.group("app")[0]
-    # The release whose files were edited has to stay the one that `current` names.
-    cases = [case for case in CASES if case[0] not in (current_by_hand, unit_not_loaded)]
-    cases += [case for case in CASES if case[0] is unit_not_loaded]  # last: others have systemd read its files again
+    # The release whose files were edited has to stay the one that `current` names, and of a disabled unit that does
+    # not run systemd has read nothing that could be out of date.
+    alone = (current_by_hand, boot_off)
+    cases = sorted((case for case in CASES if case[0] not in alone), key=lambda case: case[0] is unit_not_loaded)
     with ExitStack() as stack:
         for change, *_ in cases:
             stack.enter_context(contextmanager(change)(fleet, first))
