@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, guard, journal, switch
+from ansible.module_utils.namaskah_host import activation, guard, journal, pausing, switch
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
 from ansible.module_utils.namaskah_host.health import complaint
@@ -124,6 +124,22 @@ def test_recovery_completes_what_another_host_has_confirmed(host: FolderHost) ->
     activation.activate(host.contract, second, 60)
     done = activation.recover(host.contract, [second["id"]], "", bad=False)
     assert (done["state"], done["serving"]) == ("confirmed", second["release"])
+
+
+@pytest.mark.fault("controller killed", ends="resumed", where="a worker is paused")
+def test_a_pause_that_nobody_ended_is_ended_by_recovery(host: FolderHost) -> None:
+    """Only what may not overlap stands still meanwhile; a later recovery has nothing more to start."""
+    run = confirmed(host)
+    log = host.contract.shared / "worker.log"
+    begun = [f"begin {run['release']}", f"end {run['release']}"]
+    assert pausing.pause(host.contract, run)["services"] == ["worker"]
+    assert log.read_text().splitlines() == begun
+    assert told(host, run, "blue") == "", "the web service was to go on"
+    done = activation.recover(host.contract, [], "the run died", bad=False)
+    assert (done["state"], done["paused"], done["changed"]) == ("nothing", ["worker"], True)
+    again = activation.recover(host.contract, [], "once more", bad=False)
+    assert (again["paused"], again["changed"]) == ([], False)
+    assert log.read_text().splitlines() == [*begun, begun[0]]
 
 
 def test_the_first_release_has_nothing_to_return_to(host: FolderHost) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROLES = Path(__file__).parents[2] / "roles"
-UNDER_THE_LEASE = ("activate", "backup", "confirm", "migrate", "prepare", "prune", "recover", "schema")
+UNDER_THE_LEASE = ("activate", "backup", "confirm", "migrate", "pause", "prepare", "prune", "recover", "schema")
 
 
 @pytest.mark.parametrize("name", UNDER_THE_LEASE)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import front, watcher
+from . import front, pausing, watcher
 from . import switch as switches
 from .contract import Contract, other
 from .failure import Failure
@@ -204,7 +204,7 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> d
     """
     with switches.locked(contract):
         switch = switches.read(contract)
-        done = {"state": "nothing", "from": None, "to": None, "why": ""}
+        done: dict[str, Any] = {"state": "nothing", "from": None, "to": None, "why": ""}
         if switch and switch.phase == "switched" and switch.run in decided:
             switches.confirm(contract, switch)
             done = {"state": "confirmed", "from": switch.old, "to": switch.new, "why": "other hosts had confirmed it"}
@@ -213,10 +213,11 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> d
             done = {"state": "returned", "from": switch.new, "to": switch.old, "why": why}
         elif switch is None:
             _stop_leftover(contract)
+        done["paused"] = pausing.go_on(contract)
         live = current(contract)
         turned = front.turn(Instance(contract, live, live.instance)) if live and live.instance else False
     ensure_watched(contract)
-    changed = turned or done["state"] != "nothing"
+    changed = turned or done["state"] != "nothing" or bool(done["paused"])
     return {"changed": changed, "host": contract.host, "serving": live.id if live else None, **done}
 
 
