@@ -150,5 +150,6 @@ def test_a_fleet_that_is_held_gets_no_other_database(both: Both) -> None:
     assert both.fleet.run("backups", "swap-back", "small", "--confirm", "small") == 0, both.fleet.said()
     assert both.rows() == NEW
     assert [host["lease"] for host in both.fleet.status().values()] == [None, None]
-    acts = [json.loads(line)["act"] for line in (both.fleet.contract("h1").root / "journal.jsonl").open()]
+    lines = (both.fleet.contract("h1").root / "journal.jsonl").read_text().splitlines()
+    acts = [json.loads(line)["act"] for line in lines]
     assert [act for act in acts if act in ("paused", "went on")] == ["paused", "went on"], "by the swap back alone"
