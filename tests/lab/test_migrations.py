@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.guarded import Guarded
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = 'payments_payment'::regclass AND attnum > 0"
 
 
