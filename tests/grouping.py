@@ -27,7 +27,8 @@ GROUPS = {
     r"tests/examples/": "examples",
     r"tests/packaging/": "packaging",
 }
-# The default run has each kind of fault once; what only does it again, elsewhere or otherwise, is the soak's.
+# What does a fault again, elsewhere or otherwise, is the soak's. So are five kinds of bad releases, which in the
+# default run meet no fleet: those that die soon, start slowly, or fail in a build command, static files or the worker.
 _MORE = (
     # of samples, broken tags and process managers: pm2, for systemd carries all other tests
     r"tests/lab/test_outcomes\.py::.*\[(?!pm2-ledger-broken-(start|migration)\]|pm2\])",

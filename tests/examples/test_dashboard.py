@@ -125,7 +125,7 @@ def test_the_worker_runs_each_job_once_and_ends_when_told(served: tuple[Release,
 def test_health_says_so_when_the_database_goes_away(release: Releaser) -> None:
     put = release("dashboard", "v1.0.0", database="postgresql://postgres@/app?host=/nonexistent")
     with put.web() as web:
-        answer = wait_for(lambda: web.answers(seconds=5), within=20)  # its pool waits two seconds for a connection
+        answer = wait_for(lambda: web.answers(seconds=3), within=20)  # its pool waits two seconds for a connection
         assert answer
         assert (answer.status, answer.json["status"], answer.json["error"]) == (503, "unavailable", "database")
         assert "database_up 0.0" in web.client.get("/metrics").text

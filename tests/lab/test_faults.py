@@ -93,7 +93,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
         quick.await_act(first, "switched", running)
         kill_all(running)
-        wait_until(lambda: settled(quick, first) and settled(quick, second), 200)
+        wait_until(lambda: settled(quick, first) and settled(quick, second), 185)
         assert quick.live_tags() == before
     fault_log.site(one.report, two.report)
     for load in (one, two):
@@ -151,7 +151,7 @@ def test_a_killed_old_instance_is_started_again_for_the_return(quick: Applicatio
     quick.await_act(first, "switched", running)
     kill_all(running)
     first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])
-    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 200)
+    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 155)
     assert quick.live_tags() == before
     for host in quick.lab.group("app"):
         consistent(quick, host)

@@ -1,7 +1,7 @@
 """Does every tag of both samples end as it should, with the old release serving all the time, on systemd and on pm2?
 
-Both samples live on the same two hosts and are told apart by their inventories alone. By default one tag of each phase
-is released, one sample under systemd and the other under pm2; the soak has all of them (tests/grouping.py).
+Both samples live on the same two hosts and are told apart by their inventories alone. By default two broken tags of one
+sample are released under pm2; the soak has all of them, under both (tests/grouping.py).
 """
 
 from __future__ import annotations

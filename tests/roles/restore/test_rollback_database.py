@@ -147,6 +147,10 @@ def test_a_fleet_that_is_held_gets_no_other_database(both: Both) -> None:
     assert both.fleet.run(*restore, "--allow", "without-lease") == 0, both.fleet.said()
     assert both.rows() == OLD
     assert both.fleet.run("lock", "release", "small") == 0, both.fleet.said()
+    assert both.fleet.run("lock", "acquire", "small", "--limit", NAMES[1], "-m", "that host alone") == 0
+    assert both.fleet.run(*restore) == 7, both.fleet.said()
+    assert both.fleet.status()[NAMES[0]]["lease"] is None, "it was got there, and has to be given back"
+    assert both.fleet.run("lock", "release", "small", "--limit", NAMES[1]) == 0, both.fleet.said()
     assert both.fleet.run("backups", "swap-back", "small", "--confirm", "small") == 0, both.fleet.said()
     assert both.rows() == NEW
     assert [host["lease"] for host in both.fleet.status().values()] == [None, None]
