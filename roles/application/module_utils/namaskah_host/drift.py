@@ -90,9 +90,9 @@ def of_files(contract: Contract, live: Release) -> Iterator[tuple[str, str]]:
 
 def of_processes(contract: Contract, instance: Instance) -> Iterator[tuple[str, str]]:
     """Return the services of the live instance that do not run, or whose main process runs another folder's code."""
-    running = set(instance.running())
+    units = instance.units(instance.services())
     for service in instance.services():
-        if service.name not in running:
+        if not units[service.name].active:
             yield "drift-process", f"service {service.name}@{instance.name} does not run"
     try:
         known = {process["pid"]: process for process in running_processes(contract)}
@@ -100,7 +100,7 @@ def of_processes(contract: Contract, instance: Instance) -> Iterator[tuple[str, 
         yield "drift-process", f"the application's processes cannot be seen: {error}"
         return
     for service in instance.services():
-        process = known.get(instance.manager.unit(service, instance.name).pid or 0)
+        process = known.get(units[service.name].pid or 0)
         if process and process["cwd"] != str(instance.release.folder):
             told = f"{service.name}@{instance.name} (pid {process['pid']}) runs from {process['cwd']}"
             yield "drift-process", f"{told}, not from {instance.release.folder}"

@@ -15,6 +15,7 @@ from .failure import Failure
 
 GOOD_IN_A_ROW = 3  # one good answer of several workers proves little
 PAUSE = 0.2  # seconds between two questions
+ASKING = 1.0  # seconds between two questions to the process manager: one may start a program
 LARGEST = 1_000_000  # bytes of an answer that are read
 
 
@@ -98,16 +99,18 @@ def gate(contract: Contract, service: Service, instance: str, release: str, aliv
     Raises Failure (unhealthy) with the last complaint when `boot_timeout` has passed.
     """
     begin = time.monotonic()
-    good, last = 0, "no answer yet"
+    good, last, asked = 0, "no answer yet", -ASKING
     while time.monotonic() - begin < service.boot_timeout:
         last = complaint(contract, service, instance, release)
         good = good + 1 if not last else 0
         if good >= GOOD_IN_A_ROW:
             return time.monotonic() - begin
-        dead = alive() if last else ""
-        if dead:
-            last = f"{dead}; {last}"
-            break
+        if last and time.monotonic() - asked >= ASKING:
+            asked = time.monotonic()
+            dead = alive()
+            if dead:
+                last = f"{dead}; {last}"
+                break
         time.sleep(PAUSE)
     where = f"{contract.host}: {service.name}@{instance}"
     raise Failure(

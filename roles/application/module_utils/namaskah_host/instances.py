@@ -9,7 +9,7 @@ from .connections import open_connections
 from .contract import Contract, Service
 from .failure import Failure
 from .health import gate
-from .managers import Manager, manager_of
+from .managers import Manager, Unit, manager_of
 from .release import Release
 
 ALIVE = 1.0  # seconds that a service without a health URL must live after its start
@@ -32,14 +32,13 @@ class Instance:
         """Return the release's services; with `overlap`, only those of that kind."""
         return [service for service in self.release.services if overlap is None or service.overlap is overlap]
 
+    def units(self, services: Iterable[Service]) -> dict[str, Unit]:
+        """Return what the process manager says of these services, by name."""
+        return self.manager.units(list(services), self.name)
+
     def death(self, service: Service) -> str:
         """Return "" while the manager believes in the service and never had to start it again, else why not."""
-        unit = self.manager.unit(service, self.name)
-        if not unit.active:
-            return "the process manager says that it does not run"
-        if unit.restarts:
-            return f"the process manager had to start it again {unit.restarts} times"
-        return ""
+        return self.manager.unit(service, self.name).death
 
     def start(self, services: Iterable[Service]) -> dict[str, float]:
         """Start the services beside each other, then wait until each is well; return the seconds each took."""
@@ -66,7 +65,8 @@ class Instance:
     def ensure(self, services: Iterable[Service]) -> None:
         """Start those of the services that do not run, and wait until all are well."""
         chosen = list(services)
-        dead = [service for service in chosen if not self.manager.unit(service, self.name).active]
+        units = self.units(chosen)
+        dead = [service for service in chosen if not units[service.name].active]
         self.start(dead)
         for service in chosen:
             if service not in dead:
@@ -79,7 +79,7 @@ class Instance:
 
     def running(self) -> list[str]:
         """Return the names of the services that the manager holds active."""
-        return [service.name for service in self.services() if self.manager.unit(service, self.name).active]
+        return [name for name, unit in self.units(self.services()).items() if unit.active]
 
     def connections(self) -> int:
         """Return how many connections the instance still serves."""

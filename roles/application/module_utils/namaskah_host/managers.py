@@ -29,6 +29,15 @@ class Unit:
     pid: int | None
     restarts: int
 
+    @property
+    def death(self) -> str:
+        """Return "" while the manager believes in the service and never had to start it again, else why not."""
+        if not self.active:
+            return "the process manager says that it does not run"
+        if self.restarts:
+            return f"the process manager had to start it again {self.restarts} times"
+        return ""
+
 
 class Manager(Protocol):
     """The verbs that every process manager offers."""
@@ -39,8 +48,12 @@ class Manager(Protocol):
     def stop(self, service: Service, instance: str) -> None:
         """Stop the instance, whatever its state, and wait until it has ended; one that does not run costs little."""
 
+    def units(self, services: Sequence[Service], instance: str) -> dict[str, Unit]:
+        """Return what the manager says of these services' instances, by service, in as few questions as it takes."""
+
     def unit(self, service: Service, instance: str) -> Unit:
         """Return what the manager says of the instance."""
+        return self.units([service], instance)[service.name]
 
 
 def as_root(user: str, words: Sequence[str]) -> list[str]:
@@ -48,7 +61,7 @@ def as_root(user: str, words: Sequence[str]) -> list[str]:
     return ["/usr/bin/sudo", "-n", *([] if user == "root" else ["-H", "-u", user]), *words]
 
 
-class Systemd:
+class Systemd(Manager):
     """Template units `<app>-<service>@<instance>.service`, started by exact sudo lines."""
 
     def __init__(self, contract: Contract) -> None:
@@ -69,18 +82,24 @@ class Systemd:
         if self.unit(service, instance).active:
             self._sudo("stop", self.name(service, instance), service.stop_timeout + MARGIN)
 
-    def unit(self, service: Service, instance: str) -> Unit:
+    def units(self, services: Sequence[Service], instance: str) -> dict[str, Unit]:
         """Ask systemd; needs no privilege."""
+        names = {self.name(service, instance): service.name for service in services}
+        if not names:
+            return {}
         output = run(
-            [SYSTEMCTL, "show", "--property=ActiveState,MainPID,NRestarts", self.name(service, instance)],
-            what="ask systemd for a unit",
+            [SYSTEMCTL, "show", "--property=Id,ActiveState,MainPID,NRestarts", *names],
+            what="ask systemd for units",
             timeout=10,
         )
-        facts = dict(line.partition("=")[::2] for line in output.splitlines())
-        pid = int(facts.get("MainPID", "0"))
+        blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
+        return {names[facts["Id"]]: self._unit(facts) for facts in blocks}
+
+    @staticmethod
+    def _unit(facts: dict[str, str]) -> Unit:
         return Unit(
             facts.get("ActiveState") in ("active", "activating", "deactivating"),
-            pid or None,
+            int(facts.get("MainPID", "0")) or None,
             int(facts.get("NRestarts") or 0),
         )
 
@@ -99,7 +118,7 @@ class Systemd:
                 raise
 
 
-class Pm2:
+class Pm2(Manager):
     """Applications `<app>-<service>-<instance>` of the application user's pm2 daemon.
 
     An instance is deleted rather than stopped: pm2 would start it again from the folder that it once resolved.
@@ -122,12 +141,16 @@ class Pm2:
 
         Also one that does not run just now: pm2 starts what died again after a pause, in the folder it had.
         """
-        if self._entry(service, instance) is not None:
+        if self.name(service, instance) in self._entries():
             self._pm2(["delete", self.name(service, instance)], service.stop_timeout + MARGIN)
 
-    def unit(self, service: Service, instance: str) -> Unit:
-        """Ask the daemon."""
-        entry = self._entry(service, instance)
+    def units(self, services: Sequence[Service], instance: str) -> dict[str, Unit]:
+        """Ask the daemon once: each question starts a Node.js."""
+        entries = self._entries()
+        return {service.name: self._unit(entries.get(self.name(service, instance))) for service in services}
+
+    @staticmethod
+    def _unit(entry: dict[str, Any] | None) -> Unit:
         if entry is None:
             return Unit(active=False, pid=None, restarts=0)
         facts = entry["pm2_env"]
@@ -138,12 +161,12 @@ class Pm2:
             int(facts["restart_time"]) or int(waiting),
         )
 
-    def _entry(self, service: Service, instance: str) -> dict[str, Any] | None:
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        """Return what the daemon knows, by the applications' names."""
         output = self._pm2(["jlist"], 20)
         # A daemon that has just been started greets before it answers.
         start = output.find("[{") if "[{" in output else output.rfind("[]")
-        entries: list[dict[str, Any]] = json.loads(output[start:])
-        return next((entry for entry in entries if entry["name"] == self.name(service, instance)), None)
+        return {entry["name"]: entry for entry in json.loads(output[start:])}
 
     def _pm2(self, words: list[str], timeout: float) -> str:
         return run(
@@ -154,7 +177,7 @@ class Pm2:
         )
 
 
-class Supervisor:
+class Supervisor(Manager):
     """Programs `<service>-<instance>` of a supervisord that this user may talk to, asked by its XML-RPC interface.
 
     Its command would cost a start of Python for each question, and a release asks dozens.
@@ -171,8 +194,12 @@ class Supervisor:
         """Stop the program; its stopwaitsecs bounds it."""
         self._ask("stopProcess", service, instance, service.stop_timeout + MARGIN, True, fine=(rpc.NOT_RUNNING,))
 
-    def unit(self, service: Service, instance: str) -> Unit:
-        """Ask the daemon, which does not count restarts: BACKOFF says that one is due."""
+    def units(self, services: Sequence[Service], instance: str) -> dict[str, Unit]:
+        """Ask the daemon for each."""
+        return {service.name: self._unit(service, instance) for service in services}
+
+    def _unit(self, service: Service, instance: str) -> Unit:
+        # The daemon does not count restarts: BACKOFF says that one is due.
         told = self._ask("getProcessInfo", service, instance, 10)
         state = told["statename"]
         return Unit(

@@ -13,10 +13,13 @@ from .contract import Service
 from .failure import Failure
 from .health import complaint
 from .instances import Instance
+from .managers import Unit
 from .observed import running_processes
 from .processes import descendants
 
-PAUSE = 0.5  # seconds between two looks
+PAUSE = 0.5  # seconds between two looks, at least
+LONGEST_PAUSE = 2.0
+REST = 2  # times what a look took: asking a process manager may start a program, and a live release runs beside
 AGAIN = 2  # so many times the settle time is watched once more after a process has ended: its successor may be as short
 
 
@@ -39,25 +42,29 @@ def _watch(instance: Instance, services: list[Service], seconds: float) -> Servi
     end = time.monotonic() + seconds
     seen: dict[str, set[int]] = {service.name: set() for service in services}
     while True:
-        over = time.monotonic() >= end
+        begun = time.monotonic()
+        over = begun >= end
+        units = instance.units(services)
         for service in services:
-            wrong = instance.death(service) or complaint(instance.contract, service, instance.name, instance.release.id)
+            wrong = units[service.name].death or complaint(
+                instance.contract, service, instance.name, instance.release.id
+            )
             if wrong:
                 raise _failure(instance, service, f"it was well at first, then: {wrong}")
-        running = _processes(instance, services)
+        running = _processes(instance, services, units)
         if over:
             return next((service for service in services if seen[service.name] - running[service.name]), None)
         seen = {name: seen[name] | running[name] for name in seen}
-        time.sleep(PAUSE)
+        time.sleep(min(max(PAUSE, REST * (time.monotonic() - begun)), LONGEST_PAUSE))
 
 
-def _processes(instance: Instance, services: list[Service]) -> dict[str, set[int]]:
+def _processes(instance: Instance, services: list[Service], units: dict[str, Unit]) -> dict[str, set[int]]:
     """Return the process ids of each service that listens; children of the others may be jobs that come and go."""
     listening = {service.name for service in services if service.listen != "none"}
     known = running_processes(instance.contract) if listening else []
     found: dict[str, set[int]] = {}
     for service in services:
-        main = instance.manager.unit(service, instance.name).pid if service.name in listening else None
+        main = units[service.name].pid if service.name in listening else None
         found[service.name] = {process["pid"] for process in descendants(known, main)} if main else set()
     return found
 
