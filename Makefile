@@ -15,7 +15,7 @@ export LC_ALL := C.UTF-8
 
 PYTEST := $(BIN)/python -m pytest
 # Tests wait a lot, for hosts and for time to pass (docs/guides/testing.md).
-WORKERS ?= 3
+WORKERS ?= 4
 BESIDE := --numprocesses $(WORKERS) --dist loadscope
 ARGS ?=
 

@@ -15,10 +15,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Names of tests -> their group ("": each file is one), the longest first: what begins last ends last.
 GROUPS = {
+    r"tests/lab/test_(release|drift|restore|waves)\.py": "another fleet",
+    r"tests/lab/test_(faults|ports|left_at_work)\.py": "one fleet",
     r"tests/lab/test_outcomes\.py::.*\[systemd": "outcomes on systemd",
     r"tests/lab/test_outcomes\.py::.*\[pm2": "outcomes on pm2",
-    r"tests/lab/test_(faults|ports|left_at_work)\.py": "one fleet",
-    r"tests/lab/test_(release|drift|restore|waves)\.py": "another fleet",
     r"tests/lab/test_(refusals|secrets)\.py": "guarded",
     r"tests/lab/test_controller\.py": "controller",
     r"tests/lab/provision/(?!test_pm2)": "provisioned",
@@ -27,11 +27,13 @@ GROUPS = {
     r"tests/examples/": "examples",
     r"tests/packaging/": "packaging",
 }
-# What does a fault again, elsewhere or otherwise, is the soak's. So are five kinds of bad releases, which in the
-# default run meet no fleet: those that die soon, start slowly, or fail in a build command, static files or the worker.
+# What does a fault again, elsewhere or otherwise, is the soak's.
 _MORE = (
-    # of samples, broken tags and process managers: pm2, for systemd carries all other tests
-    r"tests/lab/test_outcomes\.py::.*\[(?!pm2-ledger-broken-(start|migration)\]|pm2\])",
+    # of samples, broken tags and process managers: each kind once, under pm2, for systemd carries all other tests
+    r"tests/lab/test_outcomes\.py::test_a_broken\w*\[(systemd|pm2-ledger-broken-(?!start|after-5s|migration|build))",
+    r"tests/lab/test_outcomes\.py::test_a_broken\w*\[pm2-dashboard-broken-(?!collectstatic|worker)",
+    r"tests/lab/test_outcomes\.py::test_a_slow_start\w*\[(?!pm2-ledger\])",
+    r"tests/lab/test_outcomes\.py::test_versions_follow_each_other",
     # of phases at which a host is rebooted: the one that leaves most behind
     r"tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])",
     # each change by hand by itself: most at once
@@ -80,10 +82,18 @@ def order(items: list[pytest.Item]) -> None:
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist brings no types
-    """Hands whole groups to workers."""
+    """Hands whole groups to workers: to every other one the longest that is left, to the rest the last.
+
+    So fleets, which keep processors busy, run beside tests that mostly wait, and not all fleets at once.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _assign_work_unit(self, node: object) -> None:
+        if self.nodes.index(node) % 2:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 def scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:

@@ -9,6 +9,7 @@ import getpass
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.host.conftest import IDENTITY, SERVER, WORKER
+from tests.host.conftest import IDENTITY, SERVER, WORKER, wait_until
 
 ROOT = Path(__file__).parents[2]
 INSTANCES = ("blue", "green")
@@ -42,6 +43,7 @@ class Fleet:
     def __init__(self, folder: Path, runtime: Path, count: int) -> None:
         self.folder, self.runtime = folder, runtime
         self.names = [f"h{number:04}" for number in range(count)]
+        self.supervisors: list[subprocess.Popen[bytes]] = []
         self.source = folder / "source"
         self._git("init", "--quiet", "--initial-branch=main", str(self.source))
         self._write_inventory()
@@ -120,6 +122,31 @@ class Fleet:
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Cost(time.monotonic() - begin, cpu)
 
+    def supervise(self) -> None:
+        """Start a supervisor on each host, so that releases can be made there."""
+        for name in self.names:
+            root, socket, file = self.root(name), self.sockets(name) / "s", self.folder / name / "supervisord.conf"
+            programs = "".join(
+                f"[program:{service}-{instance}]\ncommand={root}/instances/{instance}/.namaskah/{service}\n"
+                f'environment=NAMASKAH_INSTANCE="{instance}"\nautostart=false\nautorestart=true\nstartsecs=0\n'
+                for service in SERVICES
+                for instance in INSTANCES
+            )
+            file.write_text(
+                f"[supervisord]\nlogfile={file.parent}/supervisord.log\npidfile={file.parent}/supervisord.pid\n"
+                f"[unix_http_server]\nfile={socket}\n[supervisorctl]\nserverurl=unix://{socket}\n"
+                "[rpcinterface:supervisor]\n"
+                f"supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
+            )
+            daemon = Path(sys.executable).parent / "supervisord"
+            command = [str(daemon), "--nodaemon", "-c", str(file)]
+            self.supervisors.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            wait_until(socket.exists)
+
     def end(self) -> None:
-        """Remove the folders of the sockets."""
+        """End the supervisors with their services, and remove the folders of the sockets."""
+        for process in self.supervisors:
+            process.send_signal(signal.SIGTERM)
+        for process in self.supervisors:
+            process.wait(timeout=60)
         shutil.rmtree(self.runtime, ignore_errors=True)

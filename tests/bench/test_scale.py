@@ -15,6 +15,7 @@ from tests.bench.fleet import Cost, Fleet
 pytestmark = pytest.mark.bench
 
 READING = tuple(int(word) for word in os.environ.get("SCALE_READING", "10,50,100").split(","))
+RELEASING = tuple(int(word) for word in os.environ.get("SCALE_RELEASING", "4,12,40").split(","))
 
 
 @pytest.fixture
@@ -47,4 +48,18 @@ def test_reading_grows_by_the_host(fleet: Fleet, playbook: str, capsys: pytest.C
     costs = {count: fleet.play(playbook, count=count) for count in READING}
     with capsys.disabled():
         told(playbook, costs)
-    assert max(costs) in costs
+
+
+@pytest.mark.parametrize("fleet", [max(RELEASING)], indirect=True)
+def test_releasing_grows_by_the_host(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    """All hosts have a release; then ever more of them get another one, in one wave."""
+    fleet.supervise()
+    first = fleet.play("deploy", "-e", "namaskah_ref=main")
+    costs = {}
+    for number, count in enumerate(RELEASING, start=2):
+        fleet.commit(number)
+        costs[count] = fleet.play("deploy", "-e", "namaskah_ref=main", count=count)
+    with capsys.disabled():
+        print(f"\nfirst release of {max(RELEASING)} hosts: {first.seconds:.1f} s, {first.cpu:.1f} s of CPU")
+        told("release", costs)
+    assert all((fleet.root(name) / "current" / ".release.json").exists() for name in fleet.names)

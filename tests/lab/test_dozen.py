@@ -1,0 +1,112 @@
+"""Is a fleet of twelve hosts released in waves under load, and brought back as a whole when one is lost late?
+
+What it took is printed, and never judged: all hosts, the controller and the load share the processors of one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.lab.application import API_TOKEN, Application
+from tests.lab.conftest import QUICK
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.production_set import add_production_set
+from tests.lab.test_faults import settled, wait_until
+from tests.load import PROFILES, Load, Rates, Settings, resolve_target
+
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
+
+HOSTS = int(os.environ.get("FLEET_HOSTS", "12"))
+RATES = Rates(get=2, keepalive=2, payment=1, slow=0.2, static=0.5)
+SETTINGS = {
+    "namaskah_service_defaults": {**QUICK, "boot_timeout": 240},
+    "namaskah_settle": 3,
+    "namaskah_waves": [1, "25%", "100%"],
+    "namaskah_confirm_timeout": 900,
+    "namaskah_step_timeout": 600,
+}
+
+
+@pytest.fixture(scope="module")
+def fleet(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
+    with Lab.create() as lab:
+        add_production_set(lab, app=HOSTS)
+        application = Application(lab, "dashboard", SETTINGS)
+        application.prepare()
+        with timed("provision"):
+            application.provision()
+        with timed("first release"):
+            done = application.deploy("v1.0.0")
+        assert done.returncode == 0, done.stdout[-6000:]
+        yield application
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    print(f"{what} of {HOSTS} hosts: {time.monotonic() - begun:.0f} s")
+
+
+@contextmanager
+def no_request_fails(*hosts: Host) -> Iterator[None]:
+    """Ask these hosts all the time; every request has to be answered well."""
+    with ExitStack() as stack:
+        loads = []
+        for host in hosts:
+            target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
+            settings = Settings(target, PROFILES["dashboard"], token=API_TOKEN, rates=RATES, websockets=2, seconds=1800)
+            loads.append(stack.enter_context(Load(settings)))
+        yield
+        time.sleep(1)
+    for load in loads:
+        print(load.report)
+        assert load.report is not None
+        assert load.report.failed == 0, str(load.report)
+
+
+def all_serve(fleet: Application, tag: str) -> None:
+    """Assert that every host serves the tag's release and has nothing left in hand."""
+    for host in fleet.lab.group("app"):
+        wait_until(lambda host=host: settled(fleet, host), 900)  # type: ignore[misc]
+    assert set(fleet.live_tags().values()) == {tag}
+
+
+def test_a_dozen_hosts_are_released_and_rolled_back_without_a_failed_request(fleet: Application) -> None:
+    """A canary, a quarter, the rest; asked are the canary, one of the second wave and the last host."""
+    hosts = fleet.lab.group("app")
+    with no_request_fails(hosts[0], hosts[2], hosts[-1]):
+        with timed("release"):
+            done = fleet.cli("deploy", "lab", "--ref", "v1.1.0", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        all_serve(fleet, "v1.1.0")
+        with timed("rollback"):
+            done = fleet.cli("rollback", "lab", "--tag", "v1.0.0", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        all_serve(fleet, "v1.0.0")
+
+
+@pytest.mark.fault("host unreachable during", ends="returned", where="last wave of a dozen hosts")
+def test_a_host_lost_in_the_last_wave_brings_eleven_back(fleet: Application) -> None:
+    """Cut off once the second wave has switched: all that can be reached return, and the lost one never switched."""
+    hosts = fleet.lab.group("app")
+    last = hosts[-1]
+    with no_request_fails(hosts[0], hosts[2]):
+        running = fleet.start_cli("deploy", "lab", "--ref", "v1.1.0", "--allow", "bad-release", "--yes")
+        fleet.await_act(hosts[2], "switched", running, seconds=1200)
+        last.cut_network(silent=True)
+        try:
+            output = fleet.end(running)
+        finally:
+            last.restore_network()
+        assert running.returncode in (3, 4), output
+        assert f"{last.name} (unreachable)" in " ".join(output.split()), output
+        done = fleet.cli("recover", "lab", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        all_serve(fleet, "v1.0.0")
