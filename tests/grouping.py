@@ -19,7 +19,7 @@ GROUPS = {
     r"tests/lab/test_(faults|ports|left_at_work)\.py": "one fleet",
     r"tests/lab/test_outcomes\.py::.*\[systemd": "outcomes on systemd",
     r"tests/lab/test_outcomes\.py::.*\[pm2": "outcomes on pm2",
-    r"tests/lab/test_(refusals|secrets)\.py": "guarded",
+    r"tests/lab/test_(refusals|secrets|backups)\.py": "guarded",
     r"tests/lab/test_controller\.py": "controller",
     r"tests/lab/provision/(?!test_pm2)": "provisioned",
     r"tests/lab/(?!test_(host|lab|serving)\.py)": "",

@@ -77,6 +77,7 @@ class Balanced:
             self.host.write("/etc/haproxy/haproxy.cfg", HAPROXY.format(app=app, servers=servers))
         else:
             self.host.write("/etc/nginx/conf.d/balanced.conf", NGINX.format(app=app))
+            self.host.run(["rm", "-f", "/etc/nginx/sites-enabled/default"])  # Debian's page has HAProxy's port
         self.host.run(["systemctl", "restart", f"{kind}.service"])
         if kind == "haproxy":
             self._await_both()

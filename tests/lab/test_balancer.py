@@ -12,7 +12,7 @@ from tests.lab.application import API_TOKEN, Application
 from tests.lab.balancers import Balanced
 from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial]
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
 
 RATE = 25
 KINDS = ("haproxy", "nginx")
