@@ -21,7 +21,7 @@ from namaskah_deploy import chain
 
 from .fleet import NAMES, Fleet, await_true
 
-pytestmark = pytest.mark.trial
+pytestmark = pytest.mark.soak
 
 SEED = 20260101
 WAYS = ("controller killed", "everything killed", "controller hung up", "host rebooted")
@@ -127,7 +127,7 @@ def test_a_killed_run_is_named_refused_to_others_and_goes_on(fleet: Fleet, fault
         "began", "goes on", "ended"]  # fmt: skip
 
 
-@pytest.mark.soak
+@pytest.mark.trial
 @pytest.mark.parametrize("kind", ["deploy", "rollback"])
 def test_broken_at_every_record_a_run_ends_well(fleet: Fleet, kind: str, fault_log: Any) -> None:
     """Every record that a clean run writes on the controller, each broken in one of the ways, by turns."""

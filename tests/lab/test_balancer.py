@@ -66,6 +66,7 @@ def test_a_release_with_a_gap_on_each_host_fails_no_request_behind_a_balancer(ba
         assert set(application.live_tags().values()) == {"v1.0.0"}
 
     report = under_load(balanced, kind, work)
+    print(kind, report)
     assert report.failed == 0, str(report)
     assert report.websockets.closed > 0
     assert report.websockets.share_back >= 0.999, str(report)
