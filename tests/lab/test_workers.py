@@ -53,11 +53,11 @@ class Job:
         name = ["--ident", ident]
         limits = ["--limit", limit] if limit else []
         packed = self._here(b"", "transmit", *name, "--playbook", f"playbooks/{playbook}.yml", *limits, self.folder)
-        login = ["ssh", "-F", self.application.lab.keys.ssh_config, "-o", "BatchMode=yes", f"{OPERATOR}@{worker.name}"]
+        config = str(self.application.lab.keys.ssh_config)
         path = f"env PATH={TOOL}/bin:/usr/bin:/bin LC_ALL=C.UTF-8"
         answered = subprocess.run(
-            [*login, "--", f"{path} ansible-runner worker"],
-            input=packed, stdout=subprocess.PIPE, check=True, timeout=PLAYBOOK_SECONDS, env=environment(),
+            ["ssh", "-F", config, "-o", "BatchMode=yes", f"{OPERATOR}@{worker.name}", f"{path} ansible-runner worker"],
+            input=packed, stdout=subprocess.PIPE, check=False, timeout=PLAYBOOK_SECONDS, env=environment(),
         ).stdout  # fmt: skip
         self._here(answered, "process", *name, self.folder)
         kept = self.folder / "artifacts" / ident
