@@ -40,7 +40,7 @@ class Job:
     def lay_out(self, **variables: str) -> None:
         """Write it anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for name in ("playbooks", "roles"):
+        for name in ("playbooks", "roles", "tests/hosts"):
             leave = shutil.ignore_patterns("__pycache__")
             shutil.copytree(PROJECT / name, self.folder / "project" / name, ignore=leave)
         shutil.copy(PROJECT / "ansible.cfg", self.folder / "project")
