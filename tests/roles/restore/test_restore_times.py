@@ -58,7 +58,7 @@ def test_a_restore_beside_plain_tools(
     cluster.sql("DROP DATABASE plain", database="postgres")
     backup = timed(lambda: restores.backup(proof="before"))
     made = manifest.require(restores.root, restores.latest)
-    cluster.sql("UPDATE payments SET amount = 0 WHERE id % 1000 = 0", role="owner")
+    cluster.sql("UPDATE payments SET amount = -1 WHERE id % 1000 = 0", role="owner")
     prepare = timed(lambda: restores.prepare(""))
     with busy(cluster.folder / ".s.PGSQL.5432", CLIENTS) as seen:
         until(lambda: len(seen.moments) > CLIENTS, "clients to begin")
