@@ -33,10 +33,10 @@ class Seen:
     moments: list[float] = field(default_factory=list)
     slowest: float = 0.0
 
-    def longest_gap_ms(self) -> float:
-        """The longest time in which no client at all had a success."""
+    def longest_gap_ms(self, since: float = 0.0) -> float:
+        """The longest time in which no client at all had a success; only gaps that end after `since` count."""
         moments = sorted(self.moments)
-        return 1000 * max((b - a for a, b in itertools.pairwise(moments)), default=0.0)
+        return 1000 * max((b - a for a, b in itertools.pairwise(moments) if b > since), default=0.0)
 
 
 class Client:

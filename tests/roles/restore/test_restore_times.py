@@ -2,7 +2,8 @@
 
 NAMASKAH_BENCH_MB names the sizes. What is timed as plain is the checklist's way: a dump as text, and `psql` of it into
 an empty database, during which the site would be down. The server does not wait for its disk (fsync is off), and
-shares the machine with the tools: only ratios mean something.
+shares the machine with the tools: only ratios mean something. What was just restored still goes to the disk when it is
+ready, and stalls everybody; so the swap comes some seconds later, as when somebody reads what would be lost.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.bench
 SIZES = [int(word) for word in os.environ.get("NAMASKAH_BENCH_MB", "200,1000").split(",")]
 ROWS_A_MEGABYTE = 4700
 CLIENTS = 20
+READING = 10.0  # seconds
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -62,6 +64,7 @@ def test_a_restore_beside_plain_tools(
     prepare = timed(lambda: restores.prepare(""))
     with busy(cluster.folder / ".s.PGSQL.5432", CLIENTS) as seen:
         until(lambda: len(seen.moments) > CLIENTS, "clients to begin")
+        time.sleep(READING)
         begun = time.monotonic()
         swapped = exchange.swap_in(restores.asked(), final=True)
         swap = time.monotonic() - begun
@@ -80,5 +83,6 @@ def test_a_restore_beside_plain_tools(
             ("swap with the exact report", swap, load),
         ):
             print(f"  {what:<70} {took:6.1f} s  {took / beside:5.2f} x")
-        print(f"  clients held off {swapped['held_off_ms']:.0f} ms, longest gap {seen.longest_gap_ms():.0f} ms: "
-              f"{load * 1000 / max(seen.longest_gap_ms(), 1):.0f} times shorter than psql")  # fmt: skip
+        gap = seen.longest_gap_ms(since=begun)
+        print(f"  clients held off {swapped['held_off_ms']:.0f} ms, longest gap from the swap on {gap:.0f} ms: "
+              f"{load * 1000 / gap:.0f} times shorter than psql")  # fmt: skip
