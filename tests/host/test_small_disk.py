@@ -37,6 +37,15 @@ def released(host: FolderHost) -> Release:
     return release
 
 
+def failed(host: FolderHost) -> None:
+    """Prepare a version whose build breaks."""
+    run = host.run(host.commit("good"))
+    retention.prune(host.contract)  # as the module does before it prepares
+    broken = Build(type(host.contract)({**host.contract.raw, "build_commands": [["false"]]}), run)
+    with pytest.raises(Failure):
+        broken.prepare()
+
+
 def names_of(release: Release) -> list[Path]:
     return [assets.pool_of(release.contract) / name for name in assets.names_of(release)]
 
@@ -46,17 +55,32 @@ def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
     """Nothing prunes after a failure; so the next preparation does, and the good releases stay."""
     first, second = released(host), released(host)
     for _ in range(6):
-        run = host.run(host.commit("good"))
-        retention.prune(host.contract)  # as the module does before it prepares
-        broken = Build(type(host.contract)({**host.contract.raw, "build_commands": [["false"]]}), run)
-        with pytest.raises(Failure):
-            broken.prepare()
+        failed(host)
     folders = {entry.name for entry in host.contract.releases.iterdir()}
     assert {first.id, second.id} < folders
     assert len(folders) == 3
     before = last_good_before(host.contract)
     assert before is not None
     assert before.id == first.id
+
+
+@pytest.mark.soak
+def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
+    """Each version has a large file of its own, every fifth one fails: only the repository's history grows."""
+    host.contract.raw["keep_assets_mib"] = 2
+    root, sizes = host.contract.root, []
+    for number in range(50):
+        for folder in (host.source, host.source / "static"):
+            folder.mkdir(exist_ok=True)
+            (folder / "large.bin").write_bytes(os.urandom(MIB // 4))
+        if number % 5 == 4:
+            failed(host)
+        else:
+            released(host)
+        sizes.append((usage(root) - usage(root / "repo.git")) / MIB)
+    print("MiB after each deploy:", " ".join(f"{size:.1f}" for size in sizes))
+    assert max(sizes) < 30
+    assert max(sizes[10:]) <= max(sizes[:10]) + 2
 
 
 def test_old_pages_find_their_files_after_a_long_quiet_time(host: FolderHost) -> None:

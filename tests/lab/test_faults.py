@@ -25,6 +25,9 @@ pytestmark = pytest.mark.lab
 SHORT = {"namaskah_confirm_timeout": 75, "namaskah_wave_seconds": 5, "namaskah_lease_ttl": 30}
 USUAL = {"namaskah_confirm_timeout": 180, "namaskah_wave_seconds": 60, "namaskah_lease_ttl": 900}
 
+# Records on a host's journal, by which a point of a release is known from outside.
+POINTS = ("lease taken", "prepare", "migrate", "activate", "switched", "confirmed")
+
 
 @pytest.fixture
 def quick(dashboard: Application) -> Iterator[Application]:
@@ -103,7 +106,7 @@ def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log
     wait_until(lambda: lease_expired(quick, first) and lease_expired(quick, second), 2 * SHORT["namaskah_lease_ttl"])
 
 
-@pytest.mark.parametrize("act", ["lease taken", "prepare", "migrate", "activate", "switched", "confirmed"])
+@pytest.mark.parametrize("act", POINTS)
 @pytest.mark.fault("host rebooted", ends="resumed")
 def test_a_host_rebooted_in_the_middle_runs_one_version(quick: Application, act: str) -> None:
     """A power cut of one host at a point of the release: one version runs there, and recovery makes the fleet one."""
@@ -111,16 +114,41 @@ def test_a_host_rebooted_in_the_middle_runs_one_version(quick: Application, act:
     running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
     quick.await_act(first, act, running)
     first.reboot(hard=True)
-    output = quick.end(running)
-    consistent(quick, first)
-    wait_until(lambda: settled(quick, first), 60)
-    done = quick.cli("recover", "lab", "--yes", "--allow", "take-over")
+    made_one(quick, act, quick.end(running))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("act", POINTS)
+@pytest.mark.fault("host unreachable during", ends="resumed", where="at each point of a release")
+def test_a_host_cut_off_in_the_middle_runs_one_version(quick: Application, fault_log: FaultLog, act: str) -> None:
+    """The same for a network that swallows everything; clients of the other host see nothing of it."""
+    first, second = quick.lab.group("app")
+    with load_on(second) as load:
+        running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
+        quick.await_act(first, act, running)
+        first.cut_network(silent=True)
+        try:
+            output = quick.end(running)
+        finally:
+            first.restore_network()
+        made_one(quick, act, output)
+    fault_log.site(load.report)
+    assert load.report is not None
+    assert load.report.failed == 0, str(load.report)
+
+
+def made_one(application: Application, act: str, output: str) -> None:
+    """Assert that the first host, lost at `act`, runs one version, and that recovery makes the fleet one: v1.0.0."""
+    hosts = application.lab.group("app")
+    consistent(application, hosts[0])
+    wait_until(lambda: settled(application, hosts[0]), SHORT["namaskah_confirm_timeout"] + 60)
+    done = application.cli("recover", "lab", "--yes", "--allow", "take-over")
     assert done.returncode == 0, output + done.stdout + done.stderr
-    for host in quick.lab.group("app"):
-        consistent(quick, host)
-    if len(set(quick.live_tags().values())) > 1:
+    for host in hosts:
+        consistent(application, host)
+    if len(set(application.live_tags().values())) > 1:
         assert act == "confirmed", output  # told as a split by `status`; the next release mends it
-    done = quick.deploy("v1.0.0", "-e", '{"namaskah_allow": ["bad-release", "drift", "take-over"]}')
+    done = application.deploy("v1.0.0", "-e", '{"namaskah_allow": ["bad-release", "drift", "take-over"]}')
     assert done.returncode == 0 or "live already" in done.stdout, output + done.stdout[-4000:]
 
 
@@ -159,6 +187,8 @@ def test_a_killed_old_instance_is_started_again_for_the_return(quick: Applicatio
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# The code with which each server closes WebSockets when it stops (RFC 6455, 7.4): a client that knows it comes back.
+CLOSED_WITH = {"gunicorn": "1012", "uvicorn": "1012", "daphne": "1006"}
 SERVERS = {
     "gunicorn": ["{venv}/bin/gunicorn", "dashboard.asgi:application", "--config", "gunicorn.conf.py", "--worker-class",
                  "uvicorn_worker.UvicornWorker", "--workers", "2", "--bind", "unix:{socket}"],
@@ -167,12 +197,23 @@ SERVERS = {
 }  # fmt: skip
 
 
+def released(application: Application, ref: str) -> None:
+    """Release a version, also one that is on record as bad."""
+    done = application.deploy(ref, "-e", '{"namaskah_allow": ["bad-release"]}')
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
 @pytest.mark.parametrize(
     "server", ["uvicorn", *(pytest.param(server, marks=pytest.mark.soak) for server in ("gunicorn", "daphne"))]
 )
 @pytest.mark.fault("process killed: application server", ends="new release")
-def test_every_server_survives_kill_and_leaves_no_stale_socket(dashboard: Application, server: str) -> None:
-    """Killed for real, the instance comes back on its stale socket; switched away, the old one stops last and clean."""
+def test_every_server_survives_kill_and_leaves_no_stale_socket(
+    dashboard: Application, fault_log: FaultLog, server: str
+) -> None:
+    """Killed for real, the instance comes back on its stale socket; switched away, the old one stops last and clean.
+
+    No request fails meanwhile, and WebSockets end with the code of this server and are back within their time.
+    """
     dashboard.have_live("v1.0.0")
     own = dashboard.services()
     requirements = ["requirements-daphne.txt"] if server == "daphne" else ["requirements.txt"]
@@ -181,11 +222,16 @@ def test_every_server_survives_kill_and_leaves_no_stale_socket(dashboard: Applic
         namaskah_requirements=requirements,
     )
     try:
-        for ref in ("v1.1.0", "v1.0.0"):
-            done = dashboard.deploy(ref, "-e", '{"namaskah_allow": ["bad-release"]}')
-            assert done.returncode == 0, done.stdout[-5000:]
         host = dashboard.lab.group("app")[0]
-        wait_until(lambda: settled(dashboard, host), 60)
+        released(dashboard, "v1.1.0")
+        with load_on(host) as load:
+            released(dashboard, "v1.0.0")
+            wait_until(lambda: settled(dashboard, host), 60)
+        fault_log.site(load.report)
+        assert load.report is not None
+        assert load.report.failed == 0, str(load.report)
+        assert set(load.report.websockets.codes) == {CLOSED_WITH[server]}, str(load.report)
+        assert load.report.websockets.share_back >= 0.999, str(load.report)
         instance = host.run(["readlink", f"{dashboard.root}/current/run"]).stdout.strip().rpartition("/")[2]
         host.run(["systemctl", "kill", "--signal=KILL", f"dashboard-web@{instance}.service"])
         wait_until(lambda: host.run(["curl", "-sf", "http://127.0.0.1/healthz"], check=False).returncode == 0, 60)
