@@ -65,6 +65,7 @@ def psql(postgres: Cluster, site: Site, sql: str) -> Iterator[subprocess.Popen[b
         process.kill()
 
 
+@pytest.mark.fault("release: breaking migration", ends="refused")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_compatible_then_a_breaking_release(name: str, site: Build, postgres: Cluster) -> None:
     """The story of both samples: what is pending, refused, allowed, ahead, refused to go back from, and reversed."""
@@ -205,6 +206,7 @@ def test_no_migration_beside_a_dump(site: Build, postgres: Cluster) -> None:
             dump.wait()
 
 
+@pytest.mark.fault("release: migration waits for a lock", ends="old release")
 def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -> None:
     one = site("ledger")
     run = one.prepared("v1.3.0")

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.roles.playing import Played, play
 
 # A balancer in a file: `leave` is refused while the file says that this is the last one.
@@ -88,6 +90,7 @@ def test_a_balancer_that_refuses_ends_the_step_in_its_words(tmp_path: Path) -> N
     assert site.drain, "what was tried is owed"
 
 
+@pytest.mark.fault("balancer: unreachable", ends="named", where="before the switch")
 def test_a_lost_balancer_is_a_failure_of_the_host_and_not_its_loss(tmp_path: Path) -> None:
     site = Site(tmp_path)
     after = {
@@ -103,6 +106,7 @@ def test_a_lost_balancer_is_a_failure_of_the_host_and_not_its_loss(tmp_path: Pat
     assert site.state.read_text() == "healthy"
 
 
+@pytest.mark.fault("balancer: unreachable", ends="named", where="after the switch")
 def test_a_balancer_that_is_lost_meanwhile_keeps_the_host_on_record(tmp_path: Path) -> None:
     site = Site(tmp_path)
     assert site.play(role("leave")).status == 0

@@ -282,6 +282,7 @@ def test_a_closed_pipe_keeps_no_host_from_coming_back(tmp_path: Path) -> None:
     assert made.record()["exit_code"] == Code.RETURNED
 
 
+@pytest.mark.fault("controller hung up", ends="returned")
 def test_a_closed_terminal_stops_the_run_and_brings_the_hosts_back(tmp_path: Path) -> None:
     made = world(tmp_path, small_slow="verification", small_seconds=47.5)
     ours, theirs = pty.openpty()

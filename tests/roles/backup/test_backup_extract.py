@@ -174,6 +174,7 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
+@pytest.mark.fault("archive hostile", ends="refused")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_archive_is_refused_and_nothing_is_written(tmp_path: Path, name: str) -> None:
     path, place = tmp_path / archive.FILE, tmp_path / "place"
