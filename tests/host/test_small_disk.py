@@ -64,7 +64,6 @@ def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
     assert before.id == first.id
 
 
-@pytest.mark.soak
 def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
     """Each version has a large file of its own, every fifth one fails: only the repository's history grows."""
     host.contract.raw["keep_assets_mib"] = 2
