@@ -17,7 +17,7 @@ def lines(report: Report, folder: Path | None) -> Iterator[str]:
         yield f"{_INDENT}{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
     yield from failures(report.part)
     if report.recovery is not None:
-        yield from _return(report.recovery)
+        yield from _return(report.part, report.recovery)
     for advice in report.advice:
         first, *others = advice.splitlines()
         yield f"{_INDENT}next: {first}"
@@ -42,16 +42,21 @@ def failures(part: Part) -> Iterator[str]:
         yield f"{_INDENT}note: {problem}"
 
 
-def _return(part: Part) -> Iterator[str]:
-    for host, told in part.by_host("namaskah_recover").items():
-        states = {
+def _return(part: Part, recovery: Part) -> Iterator[str]:
+    """Yield how each host was brought back; what the run did itself leaves nothing to the recovery after it."""
+    within = part.by_host("namaskah_recover")
+    for host, told in recovery.by_host("namaskah_recover").items():
+        state = str(told.get("state"))
+        if state == "nothing" and within.get(host, {}).get("state") == "returned":
+            state = "returned"
+        words = {
             "returned": "returned",
             "nothing": "had nothing to return from",
             "confirmed": "confirmed, as other hosts had",
         }
-        state = states.get(str(told.get("state")), f"NOT returned ({told.get('why', 'no reason was given')})")
-        yield f"{_INDENT}{host}: {state}; serves {told.get('serving') or 'nothing'}"
-    yield from failures(part)
+        said = words.get(state, f"NOT returned ({told.get('why', 'no reason was given')})")
+        yield f"{_INDENT}{host}: {said}; serves {told.get('serving') or 'nothing'}"
+    yield from failures(recovery)
 
 
 def _alike(found: tuple[Failed, ...]) -> list[list[Failed]]:

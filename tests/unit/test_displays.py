@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -18,6 +19,7 @@ from namaskah_deploy.outcome import MEANING, Code
 from namaskah_deploy.phases import Phases
 from namaskah_deploy.progress import Display, JsonLines, Lines, Silent
 from namaskah_deploy.record import Record, state_folder
+from namaskah_deploy.report import Result
 from tests.unit.streams import CODES, part, typed
 from tests.unit.test_report import made
 
@@ -166,6 +168,16 @@ def test_the_return_is_part_of_the_summary() -> None:
     recovery = part("failed")
     text = "\n".join(summary.lines(made(part("failed"), recovery, exit_code=outcome.Code.RETURNED), None))
     assert "web2: had nothing to return from; serves old" in text
+
+
+def test_what_the_run_brought_back_itself_is_told_as_returned() -> None:
+    """A recovery afterwards, for a host that was lost, finds nothing to do on the others."""
+    failed, after = part("unreachable"), part("failed")
+    within = Result("web2", "recovery", "namaskah_recover", {"state": "returned", "serving": "old"})
+    failed = dataclasses.replace(failed, results=(*failed.results, within))
+    text = "\n".join(summary.lines(made(failed, after, exit_code=outcome.Code.NOT_RETURNED), None))
+    assert "web2: returned; serves old" in text
+    assert "nothing to return from" not in text
 
 
 def test_advice_of_several_lines_stays_together() -> None:
