@@ -140,8 +140,8 @@ def test_a_host_cut_off_in_the_middle_runs_one_version(quick: Application, fault
 def made_one(application: Application, act: str, output: str) -> None:
     """Assert that the first host, lost at `act`, runs one version, and that recovery makes the fleet one: v1.0.0."""
     hosts = application.lab.group("app")
-    consistent(application, hosts[0])
     wait_until(lambda: settled(application, hosts[0]), SHORT["namaskah_confirm_timeout"] + 60)
+    consistent(application, hosts[0])
     done = application.cli("recover", "lab", "--yes", "--allow", "take-over")
     assert done.returncode == 0, output + done.stdout + done.stderr
     for host in hosts:
