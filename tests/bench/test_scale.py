@@ -17,7 +17,7 @@ pytestmark = pytest.mark.bench
 MORE = '{"namaskah_ref": "main", "namaskah_allow": ["drift-hosts"]}'  # a part of the fleet is ahead of the rest
 
 READING = tuple(int(word) for word in os.environ.get("SCALE_READING", "10,50,100").split(","))
-RELEASING = tuple(int(word) for word in os.environ.get("SCALE_RELEASING", "4,12,40").split(","))
+RELEASING = tuple(int(word) for word in os.environ.get("SCALE_RELEASING", "2,6,12").split(","))
 
 
 @pytest.fixture
