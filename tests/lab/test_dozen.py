@@ -8,22 +8,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.application import API_TOKEN, Application
+from tests.lab.application import Application
 from tests.lab.conftest import QUICK
-from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.production_set import add_production_set
 from tests.lab.test_faults import settled, wait_until
-from tests.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.lab.test_waves import no_request_fails
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 
 HOSTS = int(os.environ.get("FLEET_HOSTS", "12"))
-RATES = Rates(get=2, keepalive=2, payment=1, slow=0.2, static=0.5)
 SETTINGS = {
     "namaskah_service_defaults": {**QUICK, "boot_timeout": 240},
     "namaskah_settle": 3,
@@ -52,23 +50,6 @@ def timed(what: str) -> Iterator[None]:
     begun = time.monotonic()
     yield
     print(f"{what} of {HOSTS} hosts: {time.monotonic() - begun:.0f} s")
-
-
-@contextmanager
-def no_request_fails(*hosts: Host) -> Iterator[None]:
-    """Ask these hosts all the time; every request has to be answered well."""
-    with ExitStack() as stack:
-        loads = []
-        for host in hosts:
-            target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
-            settings = Settings(target, PROFILES["dashboard"], token=API_TOKEN, rates=RATES, websockets=2, seconds=1800)
-            loads.append(stack.enter_context(Load(settings)))
-        yield
-        time.sleep(1)
-    for load in loads:
-        print(load.report)
-        assert load.report is not None
-        assert load.report.failed == 0, str(load.report)
 
 
 def all_serve(fleet: Application, tag: str) -> None:

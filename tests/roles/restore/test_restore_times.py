@@ -10,28 +10,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 
 import pytest
 from ansible.module_utils.namaskah_backups import manifest
 from ansible.module_utils.namaskah_restore import exchange
 
 from tests.roles.backup.postgres import Cluster
+from tests.roles.backup.test_backup_times import ROWS_A_MEGABYTE, timed
 from tests.roles.restore.clients import TABLE, busy
 from tests.roles.restore.conftest import Restores
 from tests.roles.waiting import until
 
 pytestmark = pytest.mark.bench
 SIZES = [int(word) for word in os.environ.get("NAMASKAH_BENCH_MB", "200,1000").split(",")]
-ROWS_A_MEGABYTE = 4700
 CLIENTS = 20
 READING = 10.0  # seconds
-
-
-def timed(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
 
 
 def fill(cluster: Cluster, megabytes: int) -> None:

@@ -84,24 +84,15 @@ class Systemd(Manager):
 
     def units(self, services: Sequence[Service], instance: str) -> dict[str, Unit]:
         """Ask systemd; needs no privilege."""
-        names = {self.name(service, instance): service.name for service in services}
-        if not names:
+        if not services:
             return {}
+        names = [self.name(service, instance) for service in services]
         output = run(
-            [SYSTEMCTL, "show", "--property=Id,ActiveState,MainPID,NRestarts", *names],
+            [SYSTEMCTL, "show", "--property=ActiveState,MainPID,NRestarts", *names],
             what="ask systemd for units",
             timeout=10,
         )
-        blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
-        return {names[facts["Id"]]: self._unit(facts) for facts in blocks}
-
-    @staticmethod
-    def _unit(facts: dict[str, str]) -> Unit:
-        return Unit(
-            facts.get("ActiveState") in ("active", "activating", "deactivating"),
-            int(facts.get("MainPID", "0")) or None,
-            int(facts.get("NRestarts") or 0),
-        )
+        return dict(zip((service.name for service in services), shown(output), strict=True))
 
     def _sudo(self, verb: str, unit: str, timeout: float, *, check: bool = True) -> None:
         words = as_root("root", [SYSTEMCTL, verb, unit])
@@ -116,6 +107,22 @@ class Systemd(Manager):
         except Failure:
             if check:
                 raise
+
+
+def shown(output: str) -> list[Unit]:
+    """Return the units that `systemctl show` printed, in the order of its arguments.
+
+    That order is what tells them apart: of a unit that was linked to another by hand it prints the other's name.
+    """
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
+    return [
+        Unit(
+            facts.get("ActiveState") in ("active", "activating", "deactivating"),
+            int(facts.get("MainPID", "0")) or None,
+            int(facts.get("NRestarts") or 0),
+        )
+        for facts in blocks
+    ]
 
 
 class Pm2(Manager):
