@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.host.conftest import IDENTITY, SERVER, WORKER, wait_until
+from tests.host.conftest import IDENTITY, SERVER, WORKER, supervised
 
 ROOT = Path(__file__).parents[2]
 INSTANCES = ("blue", "green")
@@ -125,23 +125,8 @@ class Fleet:
     def supervise(self) -> None:
         """Start a supervisor on each host, so that releases can be made there."""
         for name in self.names:
-            root, socket, file = self.root(name), self.sockets(name) / "s", self.folder / name / "supervisord.conf"
-            programs = "".join(
-                f"[program:{service}-{instance}]\ncommand={root}/instances/{instance}/.namaskah/{service}\n"
-                f'environment=NAMASKAH_INSTANCE="{instance}"\nautostart=false\nautorestart=true\nstartsecs=0\n'
-                for service in SERVICES
-                for instance in INSTANCES
-            )
-            file.write_text(
-                f"[supervisord]\nlogfile={file.parent}/supervisord.log\npidfile={file.parent}/supervisord.pid\n"
-                f"[unix_http_server]\nfile={socket}\n[supervisorctl]\nserverurl=unix://{socket}\n"
-                "[rpcinterface:supervisor]\n"
-                f"supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
-            )
-            daemon = Path(sys.executable).parent / "supervisord"
-            command = [str(daemon), "--nodaemon", "-c", str(file)]
-            self.supervisors.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-            wait_until(socket.exists)
+            made = supervised(self.folder / name, self.sockets(name), self.root(name), SERVICES)
+            self.supervisors.append(made)
 
     def end(self) -> None:
         """End the supervisors with their services, and remove the folders of the sockets."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class FolderHost:
         self.contract = Contract(self._contract())
         self._make_folders()
         self._git("init", "--quiet", "--initial-branch=main", str(self.source))
-        self.supervisor = self._supervise()
+        self.supervisor = supervised(self.folder, self.runtime, self.contract.root, self.contract.services)
 
     def _contract(self) -> dict[str, Any]:
         python = sys.executable
@@ -135,26 +135,6 @@ class FolderHost:
         return subprocess.run(["git", *words], check=True, capture_output=True, text=True, timeout=30,
                               env={**os.environ, **IDENTITY}).stdout.strip()  # fmt: skip
 
-    def _supervise(self) -> subprocess.Popen[bytes]:
-        programs = "".join(
-            f"[program:{service}-{instance}]\ncommand={self.contract.root}/instances/{instance}/.namaskah/{service}\n"
-            f'environment=NAMASKAH_INSTANCE="{instance}"\nautostart=false\nautorestart=true\nstartsecs=0\n'
-            f"stdout_logfile={self.folder}/{service}-{instance}.log\nredirect_stderr=true\n"
-            for service in self.contract.services
-            for instance in INSTANCES
-        )
-        (self.folder / "supervisord.conf").write_text(
-            f"[supervisord]\nlogfile={self.folder}/supervisord.log\npidfile={self.folder}/supervisord.pid\n"
-            f"[unix_http_server]\nfile={self.runtime}/s\n[supervisorctl]\nserverurl=unix://{self.runtime}/s\n"
-            "[rpcinterface:supervisor]\n"
-            f"supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
-        )
-        daemon = Path(sys.executable).parent / "supervisord"
-        process = subprocess.Popen([str(daemon), "--nodaemon", "-c", str(self.folder / "supervisord.conf")],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        wait_until((self.runtime / "s").exists)
-        return process
-
     def commit(self, behaviour: str) -> str:
         """Commit a version that behaves so; return its commit."""
         self.number += 1
@@ -195,6 +175,28 @@ class FolderHost:
         switch.clear(self.contract)
         self.supervisor.send_signal(signal.SIGTERM)
         self.supervisor.wait(timeout=30)
+
+
+def supervised(folder: Path, runtime: Path, root: Path, services: Iterable[str]) -> subprocess.Popen[bytes]:
+    """Start a supervisord for both instances of the services: its files in `folder`, its socket in `runtime`."""
+    programs = "".join(
+        f"[program:{service}-{instance}]\ncommand={root}/instances/{instance}/.namaskah/{service}\n"
+        f'environment=NAMASKAH_INSTANCE="{instance}"\nautostart=false\nautorestart=true\nstartsecs=0\n'
+        f"stdout_logfile={folder}/{service}-{instance}.log\nredirect_stderr=true\n"
+        for service in services
+        for instance in INSTANCES
+    )
+    (folder / "supervisord.conf").write_text(
+        f"[supervisord]\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n"
+        f"[unix_http_server]\nfile={runtime}/s\n[supervisorctl]\nserverurl=unix://{runtime}/s\n"
+        "[rpcinterface:supervisor]\n"
+        f"supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
+    )
+    daemon = Path(sys.executable).parent / "supervisord"
+    process = subprocess.Popen([str(daemon), "--nodaemon", "-c", str(folder / "supervisord.conf")],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    wait_until((runtime / "s").exists)
+    return process
 
 
 def wait_until(true: Any, seconds: float = 20) -> None:
