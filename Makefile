@@ -59,7 +59,7 @@ lab-down: $(VENV)/.dev ## Remove them
 	@$(BIN)/python -m tests.lab down $(ARGS)
 
 # --- Prove it -------------------------------------------------------------------------------------
-.PHONY: test again soak trial bench coverage
+.PHONY: test again soak bench coverage
 test: setup ## Run every check and every test (ARGS="-k name" for some)
 	@mkdir -p .cache && rm -f .cache/test.status
 	@$(MAKE) lint
@@ -70,9 +70,6 @@ again: $(VENV)/.dev ## Run what failed last once more, with nothing beside it
 
 soak: setup ## Run the long counts and add a row to the table in docs
 	@$(PYTEST) -m soak $(ARGS)
-
-trial: setup ## Run the tests that were not yet seen to pass as a whole
-	@$(PYTEST) -m trial $(ARGS)
 
 bench: setup ## Measure a release beside other ways of doing it
 	@$(PYTEST) -m bench $(ARGS)

@@ -16,7 +16,7 @@ from tests import grouping
 from tests.faults import plugin as faults
 
 ROOT = Path(__file__).parents[1]
-NOT_BY_DEFAULT = ("soak", "trial", "bench")
+NOT_BY_DEFAULT = ("soak", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
 
 

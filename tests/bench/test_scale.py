@@ -1,4 +1,8 @@
-"""What does one host more cost? The real playbooks over fleets of growing size, on this machine alone."""
+"""What does one host more cost? The real playbooks over fleets of growing size, on this machine alone.
+
+"Here" is the controller's processor time; "there" is that of modules and what they call, which real hosts have of their
+own. Results: docs/explanation/scale.md.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +39,16 @@ def fleet(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Fleet]:
 def told(what: str, costs: dict[int, Cost]) -> None:
     """Print each size, and the slope between two neighbours: what one host more costs."""
     for count, cost in costs.items():
-        print(f"{what}: {count} hosts: {cost.seconds:.1f} s, {cost.cpu:.1f} s of CPU")
+        print(
+            f"{what}: {count} hosts: {cost.seconds:.1f} s; CPU: {cost.controller:.1f} s here, {cost.hosts:.1f} s there"
+        )
     for (few, first), (many, last) in pairwise(costs.items()):
         more = many - few
-        seconds, cpu = (last.seconds - first.seconds) / more, (last.cpu - first.cpu) / more
-        print(f"{what}: from {few} to {many}: {seconds:.2f} s and {cpu:.2f} s of CPU for each host more")
+        seconds, here = (last.seconds - first.seconds) / more, (last.controller - first.controller) / more
+        there = (last.hosts - first.hosts) / more
+        print(
+            f"{what}: from {few} to {many}, for each host more: {seconds:.2f} s; CPU: {here:.2f} s here, {there:.2f} s there"
+        )
     print(f"{what}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
 
 

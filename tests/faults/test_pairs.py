@@ -14,9 +14,7 @@ from ansible.module_utils.namaskah_host import journal
 
 from .fleet import NAMES, Fleet
 
-pytestmark = pytest.mark.trial
-
-PAIRS = int(os.environ.get("PAIRS", "24"))
+PAIRS = int(os.environ.get("PAIRS", "24"))  # of simultaneous runs
 SEED = 20260101
 
 

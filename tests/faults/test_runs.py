@@ -6,11 +6,13 @@ What needs a network or a boot is injected on the lab's hosts (tests/lab/test_fa
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,8 @@ from namaskah_deploy import chain
 
 from .fleet import NAMES, Fleet, await_true
 
-pytestmark = pytest.mark.soak
-
-SEED = 20260101
+SEED = int(os.environ.get("SWEEP_SEED", "20260101"))
+KINDS = ("deploy", "rollback")
 WAYS = ("controller killed", "everything killed", "controller hung up", "host rebooted")
 KIND_OF = {"everything killed": "controller killed"}
 
@@ -127,24 +128,60 @@ def test_a_killed_run_is_named_refused_to_others_and_goes_on(fleet: Fleet, fault
         "began", "goes on", "ended"]  # fmt: skip
 
 
-@pytest.mark.trial
-@pytest.mark.parametrize("kind", ["deploy", "rollback"])
-def test_broken_at_every_record_a_run_ends_well(fleet: Fleet, kind: str, fault_log: Any) -> None:
-    """Every record that a clean run writes on the controller, each broken in one of the ways, by turns."""
-    chance = random.Random(SEED)  # noqa: S311 - the same turns each time
+@dataclass(frozen=True)
+class Case:
+    """One break: of which kind of run, after which share of its records, in which way, and how it is ended."""
+
+    kind: str
+    share: float
+    way: str
+    resume: bool
+
+    def __str__(self) -> str:
+        end = "resume" if self.resume else "abort"
+        return f"{self.kind}-{self.share:.2f}-{self.way.replace(' ', '_')}-{end}"
+
+
+def sample() -> list[Case]:
+    """Return the cases of a default run: each way once, of both kinds, at records that the seed chooses."""
+    chance = random.Random(SEED)  # noqa: S311 - the same cases each time, unless SWEEP_SEED is another
+    ways = chance.sample(WAYS, len(WAYS))
+    return [Case(KINDS[n % 2], chance.random(), way, resume=n < 2) for n, way in enumerate(ways)]
+
+
+def carried_out(fleet: Fleet, case: Case, point: int, old: str, fault_log: Any) -> str:
+    """Break a run after its record `point` and end what it left; return what the fleet serves."""
+    if case.kind == "rollback":
+        new, (old, _) = old, released(fleet)
+        words = ["rollback", "small"]
+    else:
+        new = fleet.hosts[NAMES[0]].commit("good")
+        words = ["deploy", "small", "--ref", new]
+    if not broken(fleet, case.way, words, point):
+        return fleet.live(NAMES[0])
+    served = ended(fleet, old, new, resume=case.resume)
+    fault_log.inject(KIND_OF.get(case.way, case.way), ends="resumed" if served == new else "aborted",
+                     where=f"{case.kind}, record {point}")  # fmt: skip
+    return served
+
+
+@pytest.mark.parametrize("case", sample(), ids=str)
+def test_broken_somewhere_a_run_ends_well(fleet: Fleet, case: Case, fault_log: Any) -> None:
+    """A sample of the sweep below."""
+    old, points = released(fleet)
+    point = 1 + int(case.share * (points - 1))
+    carried_out(fleet, case, point, old, fault_log)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_broken_at_every_record_a_run_ends_well(fleet: Fleet, kind: str, way: str, fault_log: Any) -> None:
+    """Every record that a clean run writes on the controller, in every way; resumed and given up by turns."""
     old, points = released(fleet)
     old, points = released(fleet)
     begin = time.monotonic()
     for point in range(1, points):
-        way, resume = WAYS[point % len(WAYS)], chance.random() < 0.5
-        new = fleet.hosts[NAMES[0]].commit("good") if kind == "deploy" else ""
-        words = ["deploy", "small", "--ref", new] if kind == "deploy" else ["rollback", "small"]
-        if kind == "rollback":
-            before, _ = released(fleet)
-            new, old = old, before
-        if broken(fleet, way, words, point):
-            served = ended(fleet, old, new, resume=resume)
-            fault_log.inject(KIND_OF.get(way, way), ends="resumed" if served == new else "aborted",
-                             where=f"{kind}, record {point}")  # fmt: skip
-            old = served
-        print(f"{kind} {point}/{points} {way} resume={resume} {time.monotonic() - begin:.0f} s", flush=True)
+        case = Case(kind, point / points, way, resume=bool(point % 2))
+        old = carried_out(fleet, case, point, old, fault_log)
+        print(f"{case} {point}/{points} {time.monotonic() - begin:.0f} s", flush=True)

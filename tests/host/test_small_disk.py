@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import point
 from ansible.module_utils.namaskah_host.release import Release, current, last_good_before
+
+from tests.absence import report_absence
 
 from .conftest import FolderHost
 
@@ -23,6 +26,18 @@ def usage(folder: Path) -> int:
     """Return what a folder takes on the disk, in bytes (du(1))."""
     done = subprocess.run(["du", "--summarize", "--block-size=1", folder], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MiB for what a host keeps of an application."""
+    if os.geteuid() != 0:
+        report_absence("mounting a small file system needs root")
+    root = tmp_path / "srv"
+    root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(root)], check=True)
+    yield root
+    subprocess.run(["umount", str(root)], check=True)
 
 
 def released(host: FolderHost) -> Release:
@@ -41,7 +56,8 @@ def failed(host: FolderHost) -> None:
     """Prepare a version whose build breaks."""
     run = host.run(host.commit("good"))
     retention.prune(host.contract)  # as the module does before it prepares
-    broken = Build(type(host.contract)({**host.contract.raw, "build_commands": [["false"]]}), run)
+    commands = [*host.contract.raw["build_commands"], ["false"]]
+    broken = Build(type(host.contract)({**host.contract.raw, "build_commands": commands}), run)
     with pytest.raises(Failure):
         broken.prepare()
 
@@ -64,10 +80,9 @@ def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
     assert before.id == first.id
 
 
-def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
-    """Each version has a large file of its own, every fifth one fails: only the repository's history grows."""
+def fifty_deploys(host: FolderHost) -> Iterator[int]:
+    """Release fifty versions, each with large files of its own; every fifth one fails."""
     host.contract.raw["keep_assets_mib"] = 2
-    root, sizes = host.contract.root, []
     for number in range(50):
         for folder in (host.source, host.source / "static"):
             folder.mkdir(exist_ok=True)
@@ -76,10 +91,30 @@ def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
             failed(host)
         else:
             released(host)
-        sizes.append((usage(root) - usage(root / "repo.git")) / MIB)
+        yield number
+
+
+def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
+    """Only the repository's history grows."""
+    root = host.contract.root
+    sizes = [(usage(root) - usage(root / "repo.git")) / MIB for _ in fifty_deploys(host)]
     print("MiB after each deploy:", " ".join(f"{size:.1f}" for size in sizes))
     assert max(sizes) < 30
     assert max(sizes[10:]) <= max(sizes[:10]) + 2
+
+
+@pytest.mark.soak
+def test_fifty_deploys_fit_on_a_small_disk(disk: Path, host: FolderHost) -> None:
+    """A real file system, which the builds alone would fill twice: what they make is in no repository."""
+    made = 3 * MIB
+    host.contract.raw["build_commands"] = [["sh", "-c", f"head --bytes={made} /dev/urandom > artifact"]]
+    assert len(list(fifty_deploys(host))) == 50
+    state = os.statvfs(disk)
+    assert 50 * made > 2 * state.f_blocks * state.f_frsize
+    print(f"free at the end: {state.f_bavail * state.f_frsize / MIB:.1f} MiB")
+    before = last_good_before(host.contract)
+    assert before is not None
+    assert before.complete
 
 
 def test_old_pages_find_their_files_after_a_long_quiet_time(host: FolderHost) -> None:

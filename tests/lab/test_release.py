@@ -19,6 +19,7 @@ SOAK_PAIRS = int(os.environ.get("SOAK_PAIRS", "12"))
 # database: beside other suites, more of them only measure how busy the machine is.
 RATE = 12
 SOAK_RATE = 25
+LONGEST_GAP = 250  # milliseconds between two answers, asserted in the soak: with nothing beside it
 
 
 def under_load(application: Application, work: Callable[[Load, Load], None], rate: float = RATE) -> list[Report]:
@@ -65,6 +66,10 @@ def test_many_pairs_and_a_row_in_the_table(dashboard: Application) -> None:
     begin = time.monotonic()
     reports = pairs(dashboard, SOAK_PAIRS, SOAK_RATE)
     minutes = (time.monotonic() - begin) / 60
+    for report in reports:
+        assert report.longest_gap_ms - report.own_stall_ms <= LONGEST_GAP, str(report)
+        assert report.websockets.closed > 0, str(report)
+        assert report.websockets.share_back >= 0.999, str(report)
     row = [
         time.strftime("%Y-%m-%d", time.gmtime()),
         f"{SOAK_PAIRS} pairs, {len(reports)} hosts",
