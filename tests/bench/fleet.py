@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import yaml
@@ -54,6 +54,13 @@ class Cost:
     def controller(self) -> float:
         """Seconds of the controller's own processor."""
         return self.cpu - self.hosts
+
+    def over(self, less: Cost, count: int) -> Cost:
+        """Return what each of `count` hosts added to `less`."""
+        return Cost(*((mine - other) / count for mine, other in zip(astuple(self), astuple(less), strict=True)))
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} s; CPU: {self.controller:.2f} s here, {self.hosts:.2f} s there"
 
 
 class Fleet:
@@ -99,7 +106,8 @@ class Fleet:
     def _write_inventory(self) -> None:
         python = os.path.realpath(sys.executable)
         common = {
-            "ansible_connection": "local", "ansible_python_interpreter": str(self.meter), "namaskah_environment": "simulated",
+            "ansible_connection": "local", "ansible_python_interpreter": str(self.meter),
+            "namaskah_environment": "simulated",
             "namaskah_app": "sample", "namaskah_repository": str(self.source), "namaskah_python": python,
             "namaskah_services": SERVICES, "namaskah_static_root": "static", "namaskah_preset": "plain",
             "namaskah_requirements": ["requirements.txt"], "namaskah_process_manager": "supervisor",

@@ -39,16 +39,9 @@ def fleet(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Fleet]:
 def told(what: str, costs: dict[int, Cost]) -> None:
     """Print each size, and the slope between two neighbours: what one host more costs."""
     for count, cost in costs.items():
-        print(
-            f"{what}: {count} hosts: {cost.seconds:.1f} s; CPU: {cost.controller:.1f} s here, {cost.hosts:.1f} s there"
-        )
-    for (few, first), (many, last) in pairwise(costs.items()):
-        more = many - few
-        seconds, here = (last.seconds - first.seconds) / more, (last.controller - first.controller) / more
-        there = (last.hosts - first.hosts) / more
-        print(
-            f"{what}: from {few} to {many}, for each host more: {seconds:.2f} s; CPU: {here:.2f} s here, {there:.2f} s there"
-        )
+        print(f"{what}: {count} hosts: {cost}")
+    for (few, less), (many, cost) in pairwise(costs.items()):
+        print(f"{what}: from {few} to {many}, for each host more: {cost.over(less, many - few)}")
     print(f"{what}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
 
 
@@ -71,6 +64,6 @@ def test_releasing_grows_by_the_host(fleet: Fleet, capsys: pytest.CaptureFixture
         fleet.commit(number)
         costs[count] = fleet.play("deploy", "-e", MORE, count=count)
     with capsys.disabled():
-        print(f"\nfirst release of {max(RELEASING)} hosts: {first.seconds:.1f} s, {first.cpu:.1f} s of CPU")
+        print(f"\nfirst release of {max(RELEASING)} hosts: {first}")
         told("release", costs)
     assert all((fleet.root(name) / "current" / ".release.json").exists() for name in fleet.names)
