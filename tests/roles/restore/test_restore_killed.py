@@ -181,7 +181,7 @@ def test_a_session_that_cannot_be_ended_lets_clients_into_the_old_database(
 def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, restores: Restores) -> None:
     """A session that only the test can end holds the swap where clients are held off; then the server is gone."""
     restores.prepare("")
-    held = stopped_session(shop)
+    held, _ = stopped_session(shop)
     failures: list[BaseException] = []
 
     def swapping() -> None:
@@ -205,13 +205,94 @@ def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, rest
     mended(shop, restores, OLD, "abandoned")
 
 
-def stopped_session(shop: Cluster) -> subprocess.Popen[str]:
-    """A session whose server process is stopped (SIGSTOP), so that it does not end when it is told to."""
+@pytest.mark.fault("swap interrupted", ends="old release", where="killed, and the server still works at its swap")
+def test_a_swap_that_outlives_its_caller_does_not_overtake_the_recovery(
+    shop: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's statement is held where it waits for a session, and let go on when recovery has looked."""
+    restores.prepare("")
+    held, backend = stopped_session(shop)
+    killed_when_held_off(shop, lambda: exchange.swap_in(restores.asked(hold_timeout=60), final=True))
+    real = copy.sweep
+
+    def late(*words: Any) -> Any:
+        os.kill(backend, signal.SIGCONT)
+        until(lambda: shop.sql(SWAPPING, database="postgres") == "0", "the swap's statement to end")
+        return real(*words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(copy, "sweep", late)
+        assert mending.recover(restores.asked(), "")["state"] == "abandoned"
+    held.communicate()
+    assert rows(shop) == OLD
+    mended(shop, restores, OLD, "nothing")
+
+
+@pytest.mark.fault("swap interrupted", ends="returned", where="killed, and the server still works at its swap back")
+def test_a_swap_back_that_outlives_its_caller_is_done_once_more(shop: Cluster, restores: Restores) -> None:
+    restores.restore("")
+    held, backend = stopped_session(shop)
+    killed_when_held_off(shop, lambda: exchange.swap_back(restores.asked(hold_timeout=60)))
+    going_on = threading.Timer(1.0, os.kill, (backend, signal.SIGCONT))
+    going_on.start()
+    assert exchange.swap_back(restores.asked(hold_timeout=60))["phase"] == "returned"
+    going_on.join()
+    held.communicate()
+    assert rows(shop) == OLD
+    mended(shop, restores, OLD, "nothing")
+
+
+SWAPPING = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'restorer' AND query LIKE 'DO $namaskah$%'"
+
+
+def killed_when_held_off(shop: Cluster, step: Callable[[], Any]) -> None:
+    """Kill the process that swaps, and nothing else, while clients are held off."""
+    child = os.fork()
+    if child == 0:
+        try:
+            step()
+        finally:
+            os._exit(99)
+    closed = "SELECT datallowconn FROM pg_database WHERE datname = 'shop'"
+    until(lambda: shop.sql(closed, database="postgres") == "f", "clients to be held off")
+    os.kill(child, signal.SIGKILL)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.fault("swap interrupted", ends="old release", where="somebody renames the new database")
+def test_a_swap_without_its_new_database_lets_clients_into_the_old_one(shop: Cluster, restores: Restores) -> None:
+    restores.prepare("")
+    new = next(name for name in shop.databases() if name.startswith("namaskah_restore_") and name[-4:] != "_ref")
+    held, backend = stopped_session(shop)
+    failures: list[Failure] = []
+
+    def swapping() -> None:
+        try:
+            exchange.swap_in(restores.asked(hold_timeout=60), final=True)
+        except Failure as failure:
+            failures.append(failure)
+
+    worker = threading.Thread(target=swapping)
+    worker.start()
+    until(lambda: shop.sql(SWAPPING, database="postgres") == "1", "the swap's statement")
+    shop.sql(f"ALTER DATABASE {new} RENAME TO elsewhere", database="postgres")
+    os.kill(backend, signal.SIGCONT)
+    worker.join()
+    held.communicate()
+    assert failures
+    assert rows(shop) == OLD
+    assert mending.recover(restores.asked(), "")["state"] == "abandoned"
+    mended(shop, restores, OLD, "nothing")
+
+
+def stopped_session(shop: Cluster) -> tuple[subprocess.Popen[str], int]:
+    """A session whose server process is stopped (SIGSTOP), so that it does not end when it is told to; its number."""
     words = [str(shop.binaries / "psql"), "-XqAt", "-h", str(shop.folder), "-U", "owner", "-d", "shop"]
     session = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert session.stdin is not None
     assert session.stdout is not None
     session.stdin.write("SELECT pg_backend_pid();\n")
     session.stdin.flush()
-    os.kill(int(session.stdout.readline()), signal.SIGSTOP)
-    return session
+    backend = int(session.stdout.readline())
+    os.kill(backend, signal.SIGSTOP)
+    return session, backend

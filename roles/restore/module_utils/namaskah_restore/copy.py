@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,18 +16,11 @@ from ansible.module_utils.namaskah_backups.session import Session, address
 from ansible.module_utils.namaskah_backups.tools import Tools
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from . import properties, queries
+from . import properties, queries, rights
 from .settings import Asked
 
 _NEXT = "nothing was changed; mend the cause and try again"
 _FAST = {"PGOPTIONS": "-c synchronous_commit=off -c statement_timeout=0 -c maintenance_work_mem=128MB"}
-
-
-def prefix(asked: Asked) -> str:
-    """How the names of databases begin that restores of this backup root make, and nobody else."""
-    contract = asked.backup.contract
-    place = f"{contract['environment']}/{contract['app']}/{contract['host']}/{asked.backup.root}"
-    return f"namaskah_restore_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
 
 
 def create(tools: Tools, asked: Asked, wanted: Mapping[str, Any], like: properties.Properties, name: str) -> None:
@@ -39,7 +31,7 @@ def create(tools: Tools, asked: Asked, wanted: Mapping[str, Any], like: properti
     words += [] if like["tablespace"] == "pg_default" else [f"--tablespace={like['tablespace']}"]
     what = "The new database cannot be made"
     tools.run([*words, name], timeout=asked.backup.left(), what=what, where=asked.where, next_step=_NEXT)
-    with Session(tools, asked.backup, asked.service, MAINTENANCE) as server:
+    with rights.maintenance(tools, asked) as server:
         server.do(f"REVOKE ALL ON DATABASE {queries.name(name)} FROM PUBLIC")
 
 
@@ -48,7 +40,7 @@ def take_warm(tools: Tools, asked: Asked, backup: Backup, name: str) -> bool:
     kept = warm.of(backup.folder)
     if kept is None or not kept["owners"]:
         return False
-    with Session(tools, asked.backup, asked.service, MAINTENANCE) as server:
+    with rights.maintenance(tools, asked) as server:
         if kept["database"] not in server.ask(queries.DATABASES):
             return False
         warm.forget(backup.folder)
@@ -113,7 +105,7 @@ def drop(tools: Tools, asked: Asked, name: str) -> None:
 
 def sweep(tools: Tools, asked: Asked, server: Session, keep: str = "") -> list[str]:
     """Drop the databases that killed restores of this root left; their names."""
-    left = server.ask(backup_queries.SCRATCH.format(prefix=backup_queries.literal(prefix(asked))))
+    left = server.ask(backup_queries.SCRATCH.format(prefix=backup_queries.literal(asked.session_name)))
     gone = [name for name in left if name != keep]
     for name in gone:
         drop(tools, asked, name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.namaskah_backups import manifest, room
 from ansible.module_utils.namaskah_backups.session import Session
-from ansible.module_utils.namaskah_backups.tools import Tools
+from ansible.module_utils.namaskah_backups.tools import Tools, candidates
 from ansible.module_utils.namaskah_host.failure import Failure
 
 from . import copy, loss, meeting, pooler, properties, queries, records, report, rights, swap
@@ -90,6 +91,8 @@ def swap_back(asked: Asked) -> dict[str, Any]:
     """Give the live name back to the database that the newest restore replaced; the restored one is kept aside."""
     with room.held(asked.backup) as lock:
         record = returnable(asked)
+        with rights.maintenance(replace(candidates(asked.backup)[0], lock=lock), asked) as server:
+            swap.settle(server, asked, record["live"])
         tools, _ = meeting.meet(asked, lock)
         with rights.maintenance(tools, asked) as server:
             rights.check_obstacles(server, asked, record["live"])
@@ -120,8 +123,6 @@ def give_back(tools: Tools, asked: Asked, server: Session, record: Record) -> Re
         except Failure:
             _after_failed_swap(tools, asked, record, before)
             raise
-    elif not known[live]["allow"]:
-        swap.open_to_clients(server, live, allowed=True)
     record["kept"] = swap.name_of(swap.databases(server), record["new_oid"])
     record = records.write(asked, record, "returned")
     return _reported_return(tools, asked, server, record)

@@ -28,10 +28,8 @@ def recover(asked: Asked, serving: str) -> dict[str, Any]:
         record = records.unfinished(asked) or record
         pooler.resume(tools, asked, record["live"])
         with rights.maintenance(tools, asked) as server:
+            swap.settle(server, asked, record["live"])
             record = _mended(tools, asked, server, record, serving)
-            known = swap.databases(server)
-            if record["live"] in known and not known[record["live"]]["allow"]:
-                swap.open_to_clients(server, record["live"], allowed=True)
             copy.sweep(tools, asked, server)
     return {"changed": True, "state": record["phase"], **records.summary(record)}
 

@@ -41,6 +41,11 @@ DATABASES = """
 SELECT coalesce(json_object_agg(datname, json_build_object('oid', oid::bigint, 'allow', datallowconn)), '{}')
 FROM pg_database"""
 
+# Sessions that killed restores left at the server: told to end, and who they are.
+END_OTHERS = """
+SELECT json_agg(pid) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = {name} AND usename = current_user AND pid <> pg_backend_pid()"""
+
 # What stands in a swap's way or is not carried by it.
 OBSTACLES = """
 SELECT json_build_object(
@@ -91,6 +96,7 @@ BEGIN
     END;
     IF wrong IS NOT NULL THEN
         ALTER DATABASE {live} ALLOW_CONNECTIONS true;
+        COMMIT;
         ALTER DATABASE {new} ALLOW_CONNECTIONS true;
         COMMIT;
         RAISE EXCEPTION '%', wrong;

@@ -85,5 +85,11 @@ def check_obstacles(server: Session, asked: Asked, database: str) -> dict[str, A
 
 
 def maintenance(tools: Tools, asked: Asked) -> Session:
-    """A session of the restoring role in the database that is never restored."""
-    return Session(tools, asked.backup, asked.service, MAINTENANCE)
+    """A session of the restoring role in the database that is never restored, named so that `settle` knows it."""
+    session = Session(tools, asked.backup, asked.service, MAINTENANCE)
+    try:
+        session.do(f"SET application_name = {literal(asked.session_name)}")
+    except BaseException:
+        session.close()
+        raise
+    return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,13 @@ class Asked:
     def folder(self) -> Path:
         """Where records and reports of restores are kept."""
         return self.backup.root / "restores"
+
+    @property
+    def session_name(self) -> str:
+        """The name that restores of this backup root, and nobody else, give their sessions and begin databases with."""
+        contract = self.backup.contract
+        place = f"{contract['environment']}/{contract['app']}/{contract['host']}/{self.backup.root}"
+        return f"namaskah_restore_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
 
     @property
     def where(self) -> str:

@@ -116,7 +116,7 @@ def _taken_up(tools: Tools, asked: Asked, backup: Backup, live: str, release: st
 def _begin(asked: Asked, backup: Backup, live: str, like: Mapping[str, Any], release: str) -> Record:
     with room.folder_of_new(replace(asked.backup, root=_made(asked))) as folder:
         pass
-    name = copy.prefix(asked) + folder.name.lower().replace("-", "_")
+    name = asked.session_name + folder.name.lower().replace("-", "_")
     record = {
         "id": folder.name,
         "backup": backup.id,

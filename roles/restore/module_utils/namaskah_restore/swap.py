@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ansible.module_utils.namaskah_backups.queries import literal
 from ansible.module_utils.namaskah_backups.session import Session
+from ansible.module_utils.namaskah_host.failure import Failure
 
 from . import queries
+from .settings import Asked
 
 
 def swap(server: Session, live: str, new: str, old: str, seconds: float) -> float:
@@ -21,6 +24,22 @@ def swap(server: Session, live: str, new: str, old: str, seconds: float) -> floa
     server.do("SET lock_timeout = '2s'")
     server.do(queries.SWAP.format(**names, live_name=literal(live), new_name=literal(new), seconds=float(seconds)))
     return float(server.ask(queries.HELD_OFF))
+
+
+def settle(server: Session, asked: Asked, live: str) -> None:
+    """End what killed restores still do at the server, and let clients in that one of them held off.
+
+    The caller holds the lock: whoever else has a session of that name has no caller any more. Raises Failure.
+    """
+    end = time.monotonic() + asked.hold_timeout
+    while left := server.ask(queries.END_OTHERS.format(name=literal(asked.session_name))):
+        if time.monotonic() > end:
+            why = f"process {', '.join(map(str, left))} of a killed restore does not end"
+            raise Failure("timeout", "What a restore left cannot be mended", asked.where, why, "end it, and try again")
+        time.sleep(0.05)
+    known = databases(server)
+    if live in known and not known[live]["allow"]:
+        open_to_clients(server, live, allowed=True)
 
 
 def databases(server: Session) -> dict[str, dict[str, Any]]:
