@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -113,6 +114,30 @@ def test_killed_around_the_swap_is_the_old_or_the_new_one_and_recovery_gives_the
     assert rows(shop) in {OLD, NEW}
     phase = "returned" if rows(shop) == NEW else "abandoned"
     mended(shop, restores, OLD, phase)
+
+
+@pytest.mark.fault("swap interrupted", ends="new release", where="swapped for good, the exact report is not made yet")
+@pytest.mark.parametrize(
+    "place", [pytest.param((swap, "swap", True), id="swap after"), pytest.param((report, "take", False), id="report")]
+)
+def test_killed_after_a_swap_that_stands_is_confirmed_and_its_exact_report_is_made(
+    shop: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str, bool]
+) -> None:
+    restores.prepare("")
+    shop.sql("INSERT INTO payments VALUES (2000)", role="owner")
+    with monkeypatch.context() as patched:
+        dying(patched, *place)
+        killed_in(lambda: exchange.swap_in(restores.asked(), final=True))
+    assert rows(shop) == NEW
+    shop.sql("INSERT INTO payments VALUES (3000)", role="owner")
+    told = mending.recover(restores.asked(), "")
+    assert told["state"] == "confirmed"
+    lost = restores.root / "restores" / told["id"] / "lost"
+    assert json.loads((lost / report.FILE).read_text())["rows"] == {"inserted": 901, "updated": 0, "deleted": 0}
+    assert "2000" in (lost / "public.payments.inserted.csv").read_text().split()
+    assert not [name for name in shop.databases() if name.startswith("namaskah_")]
+    assert exchange.swap_back(restores.asked())["written_meanwhile"] == {"public.payments": 1}
+    assert mending.recover(restores.asked(), "")["state"] == "nothing"
 
 
 @pytest.mark.fault("swap interrupted", ends="new release", where="swapped, and its release stands")

@@ -36,6 +36,7 @@ def swap_in(asked: Asked, *, final: bool) -> dict[str, Any]:
             record["old"] = _dated(live, "before")
             record["final"] = final
             record["ended"] = obstacles["idle"]
+            record["since"] = "{0}:{0}:".format(server.ask(queries.NOW)["next"])
             record = records.write(asked, record, "swapping")
             try:
                 with pooler.held(tools, asked, live):
@@ -43,10 +44,10 @@ def swap_in(asked: Asked, *, final: bool) -> dict[str, Any]:
             except Failure:
                 _after_failed_swap(tools, asked, record, "ready")
                 raise
-            record["since"] = "{0}:{0}:".format(server.ask(queries.NOW)["next"])
             record["kept"] = record["old"]
-            record = records.write(asked, record, "confirmed" if final else "swapped")
-            record = _reported(tools, asked, server, record)
+            record = reported(tools, asked, server, records.write(asked, record, "swapped"))
+            if final:
+                record = records.write(asked, record, "confirmed")
     return {"changed": True, **records.summary(record)}
 
 
@@ -61,17 +62,20 @@ def _after_failed_swap(tools: Tools, asked: Asked, record: Record, phase: str) -
             records.write(asked, record, phase)
 
 
-def _reported(tools: Tools, asked: Asked, server: Session, record: Record) -> Record:
-    """The exact report, of the replaced database: nobody can change it any more."""
-    wanted = manifest.require(asked.backup.root, record["backup"]).content["database"]
+def reported(tools: Tools, asked: Asked, server: Session, record: Record) -> Record:
+    """The exact report, of the replaced database: nobody can change it any more. One that fails is told in the notes.
+
+    The reference that it needs is dropped when it is made: while there is one, it is still to be made.
+    """
     folder = records.folder_of(asked, record) / "lost"
     swap.open_to_clients(server, record["old"], allowed=True)
     try:
+        wanted = manifest.require(asked.backup.root, record["backup"]).content["database"]
         record["loss"] = report.take(tools, asked, (record["old"], record["reference"]), wanted, folder)
         copy.drop(tools, asked, record["reference"])
-    except Failure as failure:
-        why = f"{failure.what} ({failure.why})"
-        record["notes"] = [*record["notes"], f"the report could not be made anew and is the one of before: {why}"]
+    except (Failure, OSError) as error:
+        note = f"the report could not be made anew and is the one of before: {_told(error)}"
+        record["notes"] = [*record["notes"], note]
     finally:
         swap.open_to_clients(server, record["old"], allowed=False)
     return records.write(asked, record, record["phase"])
@@ -124,21 +128,27 @@ def give_back(tools: Tools, asked: Asked, server: Session, record: Record) -> Re
             _after_failed_swap(tools, asked, record, before)
             raise
     record["kept"] = swap.name_of(swap.databases(server), record["new_oid"])
-    record = records.write(asked, record, "returned")
-    return _reported_return(tools, asked, server, record)
+    if record["kept"] and "since" in record:
+        record = _reported_return(tools, asked, server, record)
+    return records.write(asked, record, "returned")
 
 
 def _reported_return(tools: Tools, asked: Asked, server: Session, record: Record) -> Record:
     """How many rows were written into the restored database while it was live: they are in the one set aside."""
-    if not record["kept"] or "since" not in record:
-        return record
     swap.open_to_clients(server, record["kept"], allowed=True)
     try:
         with Session(tools, asked.backup, asked.service, record["kept"]) as session:
             record["written_meanwhile"] = loss.written(session, record["since"])
+    except Failure as failure:
+        note = f"rows that were written into {record['kept']} while it was live could not be counted: {_told(failure)}"
+        record["notes"] = [*record["notes"], note]
     finally:
         swap.open_to_clients(server, record["kept"], allowed=False)
-    return records.write(asked, record, "returned")
+    return record
+
+
+def _told(error: Failure | OSError) -> str:
+    return f"{error.what} ({error.why})" if isinstance(error, Failure) else str(error)
 
 
 def _check_identity(asked: Asked, known: Mapping[str, Mapping[str, Any]], record: Record) -> None:

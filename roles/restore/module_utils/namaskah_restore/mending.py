@@ -41,12 +41,15 @@ def pending(asked: Asked) -> dict[str, Any]:
 
 
 def _mended(tools: Tools, asked: Asked, server: Session, record: Record, serving: str) -> Record:
-    swapped = swap.name_of(swap.databases(server), record.get("new_oid", 0)) == record["live"]
+    known = swap.databases(server)
+    swapped = swap.name_of(known, record.get("new_oid", 0)) == record["live"]
     if record["phase"] == "returning":
         return exchange.give_back(tools, asked, server, record)
     if not swapped:
         return records.write(asked, record, "abandoned")
     record["kept"] = record["old"]
     if record.get("final") or (record["release"] and record["release"] == serving):
+        if record["reference"] in known:
+            record = exchange.reported(tools, asked, server, records.write(asked, record, "swapped"))
         return records.write(asked, record, "confirmed")
     return exchange.give_back(tools, asked, server, record)
