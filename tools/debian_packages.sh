@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what tests need from Debian besides the lab's own packages (the lab installs those itself): PostgreSQL's
-# programs, without a server of the machine's own, and pgbouncer, which tests start themselves; and what copies backups
-# elsewhere. Does nothing where they are there, and without root.
+# programs, without a server of the machine's own, and pgbouncer, which tests start themselves; what archives a server's
+# log, and what copies backups elsewhere. Does nothing where they are there, and without root.
 set -eu
 missing=
 set -- /usr/lib/postgresql/*/bin/initdb
 [ -x "$1" ] || missing=" postgresql"
 [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
+[ -x /usr/bin/pgbackrest ] || missing="$missing pgbackrest"
 for program in rclone age; do # copies of backups: to a store that speaks S3, encrypted
     [ -x "/usr/bin/$program" ] || missing="$missing $program"
 done

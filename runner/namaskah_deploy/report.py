@@ -33,6 +33,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("unpacked into", "backup", ("folder",)),
     ("backup tag", "backup", ("backup_tag",)),
     ("restore point", "point_in_time", ("restore_point",)),
+    ("back to it by", "point_in_time", ("command",)),
     ("migrations", "migration", ("applied",)),
     ("migrations reversed", "migration", ("reversed",)),
     ("schema", "migration", ("schema",)),

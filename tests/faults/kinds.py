@@ -114,6 +114,8 @@ DATABASE = {
     "database: rights missing": "a role cannot read all or do what its part is",
     "database: client too old": "pg_dump is older than the server",
     "database: client missing": "the client programs are not there",
+    "archive: log does not arrive": "the command that archives PostgreSQL's log fails, or nothing archives it",
+    "archive: no good backup": "pgBackRest has no stanza, no backup in it, or only an old one",
     "dump killed": "kill -9 of pg_dump",
     "restore killed": "kill -9 of pg_restore",
     "backup killed": "kill -9 of the module that makes a backup",

@@ -22,6 +22,7 @@ options:
   service: {description: Entry of the service file that names the point., type: str, required: true}
   command: {description: The program, as whom it needs to run., type: list, elements: str, required: true}
   timeout: {description: Seconds for one question., type: int, default: 120}
+  days: {description: How old the newest backup may be; 0 for any age., type: float, default: 0}
   state: {description: What to do., type: str, choices: [checked, marked], default: checked}
 """
 
@@ -29,7 +30,7 @@ options:
 def act(_contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Do what `state` says."""
     words = module.params
-    stanza = Stanza(words["stanza"], words["command"], words["service"], words["timeout"])
+    stanza = Stanza(words["stanza"], words["command"], words["service"], words["timeout"], words["days"])
     return stanza.mark(run["id"]) if words["state"] == "marked" else stanza.check()
 
 
@@ -41,6 +42,7 @@ if __name__ == "__main__":
             "service": {"type": "str", "required": True},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 120},
+            "days": {"type": "float", "default": 0},
             "state": {"type": "str", "choices": ["checked", "marked"], "default": "checked"},
         },
     )

@@ -8,33 +8,27 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_points.pgbackrest import Stanza, newest_backup
 
+from tests.absence import report_absence
 from tests.examples.postgres import find_programs, run, unprivileged
+from tests.roles.playing import Played, play
 
 ROLE = "shop_backup"
+SERVICE = "shop-backup"
 
 
 @pytest.fixture(scope="module")
-def pgbackrest(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program: that of the machine, else Debian's package, taken out of its archive and not installed."""
-    found = shutil.which("pgbackrest")
-    if found:
-        return found
-    folder = Path(tempfile.mkdtemp(prefix="pgbackrest-"))
-    folder.chmod(0o755)
-    tmp_path_factory._exit_stack.callback(shutil.rmtree, folder)
-    subprocess.run(
-        ["apt-get", "-qq", "download", "pgbackrest"], cwd=folder, check=True, timeout=120, capture_output=True
-    )
-    (archive,) = folder.glob("*.deb")
-    subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True, timeout=60)
-    return str(folder / "usr/bin/pgbackrest")
+def pgbackrest() -> str:
+    """The real program, Debian's (tools/debian_packages.sh)."""
+    return shutil.which("pgbackrest") or report_absence("pgBackRest is not installed")
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
@@ -53,100 +47,168 @@ class Server:
     user: str | None
     command: list[str]
 
-    def control(self, *words: str) -> None:
-        run(self.programs / "pg_ctl", "-D", self.home / "data", "-w", "-l", self.home / "log", *words, user=self.user)
+    def control(self, *words: str, folder: str = "data") -> None:
+        run(self.programs / "pg_ctl", "-D", self.home / folder, "-w", "-l", self.home / "log", *words, user=self.user)
 
     def archive(self, *words: str) -> None:
         run(Path(self.command[-2]), self.command[-1], "--stanza=main", *words, user=self.user)
 
-    def query(self, sql: str) -> str:
-        words = [
-            str(self.programs / "psql"),
-            "-XAtq",
-            "-h",
-            str(self.home),
-            "-U",
-            "postgres",
-            "-d",
-            "postgres",
-            "-c",
-            sql,
-        ]
+    def query(self, sql: str, database: str = "postgres", port: int = 5432) -> str:
+        words = [str(self.programs / "psql"), "-XAtq", "-h", str(self.home), "-p", str(port), "-U", "postgres"]
+        words += ["-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]
         return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
 
-    def stanza(self, name: str = "main", service: str = "shop") -> Stanza:
-        return Stanza(name, self.command, service, 60)
+    def stanza(self, name: str = "main", days: float = 0) -> Stanza:
+        return Stanza(name, self.command, SERVICE, 60, days)
 
+    def play(self, folder: Path, *parts: str, **variables: Any) -> Played:
+        """Play parts of the role on this machine, as a release does."""
+        tasks = [
+            {"name": part, "ansible.builtin.include_role": {"name": "point_in_time", "tasks_from": part}}
+            for part in parts
+        ]
+        words = {
+            "namaskah_app": "shop",
+            "namaskah_environment": "production",
+            "namaskah_repository": "unused",
+            "namaskah_services": {"web": {"command": ["true"]}},
+            "namaskah_run_id": "20260102T030405Z-beef",
+            "point_in_time_stanza": "main",
+            "point_in_time_command": self.command,
+            **variables,
+        }
+        return play(tasks, folder, variables=words, groups=["app", "database"])
 
-@pytest.fixture
-def server(pgbackrest: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    home, programs, user = Path(tempfile.mkdtemp(prefix="point-")), find_programs(), unprivileged()
-    try:
-        for folder in ("repository", "spool", "locks", "logs"):
-            (home / folder).mkdir()
-        config = home / "pgbackrest.conf"
-        config.write_text(
-            f"[global]\nrepo1-path={home}/repository\nspool-path={home}/spool\nlock-path={home}/locks\n"
-            f"log-path={home}/logs\nlog-level-console=error\nstart-fast=y\narchive-timeout=30\n"
-            f"[main]\npg1-path={home}/data\npg1-socket-path={home}\npg1-user=postgres\n"
-        )
-        (home / "services").write_text(f"[shop]\nhost={home}\nuser={ROLE}\ndbname=postgres\n")
-        monkeypatch.setenv("PGSERVICEFILE", str(home / "services"))
-        if user:
-            subprocess.run(["chown", "-R", f"{user}:", str(home)], check=True)
-            home.chmod(0o755)
-        run(programs / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-N", user=user)
-        with (home / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(
-                f"listen_addresses = ''\nunix_socket_directories = '{home}'\narchive_mode = on\nfsync = off\n"
-                f"archive_command = '{pgbackrest} --config={config} --stanza=main archive-push %p'\n"
-            )
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-        made = Server(home, programs, user, [*become, pgbackrest, f"--config={config}"])
-        made.control("start")
+    @contextmanager
+    def archiving_by(self, command: str) -> Iterator[None]:
+        """Have PostgreSQL archive by another command, and by its own again; nobody waits long for what never comes."""
+        self.query(f"ALTER SYSTEM SET archive_command = '{command}'")
+        self.query("SELECT pg_reload_conf()")
         try:
-            yield made
+            with pytest.MonkeyPatch.context() as environment:
+                environment.setenv("PGBACKREST_ARCHIVE_TIMEOUT", "2")
+                yield
         finally:
-            made.control("-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home)
+            self.query("ALTER SYSTEM RESET archive_command")
+            self.query("SELECT pg_reload_conf()")
 
 
-def test_back_to_the_moment_before_a_release(server: Server) -> None:
+@pytest.fixture(scope="module")
+def server(pgbackrest: str) -> Iterator[Server]:
+    """One that archives, for a stanza that nobody has made yet."""
+    home, programs, user = Path(tempfile.mkdtemp(prefix="point-")), find_programs(), unprivileged()
+    with pytest.MonkeyPatch.context() as environment:
+        try:
+            for folder in ("repository", "spool", "locks", "logs"):
+                (home / folder).mkdir()
+            config = home / "pgbackrest.conf"
+            config.write_text(
+                f"[global]\nrepo1-path={home}/repository\nspool-path={home}/spool\nlock-path={home}/locks\n"
+                f"log-path={home}/logs\nlog-level-console=error\nstart-fast=y\ncompress-type=none\n"
+                f"[main]\npg1-path={home}/data\npg1-socket-path={home}\npg1-user=postgres\n"
+            )
+            (home / "services").write_text(f"[{SERVICE}]\nhost={home}\nuser={ROLE}\ndbname=shop\n")
+            environment.setenv("PGSERVICEFILE", str(home / "services"))
+            if user:
+                subprocess.run(["chown", "-R", f"{user}:", str(home)], check=True)
+                home.chmod(0o755)
+            run(programs / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-N", user=user)
+            with (home / "data" / "postgresql.conf").open("a") as settings:
+                settings.write(
+                    f"listen_addresses = ''\nunix_socket_directories = '{home}'\narchive_mode = on\nfsync = off\n"
+                    f"archive_command = '{pgbackrest} --config={config} --stanza=main archive-push %p'\n"
+                )
+            become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+            made = Server(home, programs, user, [*become, pgbackrest, f"--config={config}"])
+            made.control("start")
+            made.query("CREATE DATABASE shop")
+            made.query(f"CREATE ROLE {ROLE} LOGIN; ALTER ROLE {ROLE} SET default_transaction_read_only = on")
+            try:
+                yield made
+            finally:
+                made.control("-m", "immediate", "stop")
+        finally:
+            shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def ready(server: Server) -> Server:
+    """The same as a release needs it: refused at each step before."""
+    grant = f"GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO {ROLE}"
     with pytest.raises(Failure, match=r"no stanza of that name|missing stanza"):
         server.stanza().check()
     server.archive("stanza-create")
     with pytest.raises(Failure, match=r"no valid backups|no good backup"):
         server.stanza().check()
     server.archive("backup")
-    server.query(f"CREATE ROLE {ROLE} LOGIN; ALTER ROLE {ROLE} SET default_transaction_read_only = on")
+    server.query(grant, database="shop")
     with pytest.raises(Failure, match="may not name a restore point") as refused:
         server.stanza().check()
-    assert "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text)" in refused.value.next_step
-    server.query(f"GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO {ROLE}")
-    assert server.stanza().check()["newest_backup"].endswith("F")
-
-    server.query("CREATE TABLE kept AS SELECT 'before' AS moment")
-    told = server.stanza().mark("20260101T000000Z-abc")
-    assert told["restore_point"] == "namaskah-20260101T000000Z-abc"
-    server.query("INSERT INTO kept VALUES ('after'); SELECT pg_switch_wal()")
-    server.control("-m", "fast", "stop")
-    words = told["restore"][1].split()[2:]
-    server.archive(*words)
-    server.control("start")
-    wait_until(lambda: server.query("SELECT pg_get_wal_replay_pause_state()") == "paused")
-    assert server.query("SELECT moment FROM kept") == "before"
-    server.query("SELECT pg_wal_replay_resume()")
+    assert grant in refused.value.next_step
+    assert "in the database postgres, not in the application's" in refused.value.next_step
+    server.query(grant)
+    assert server.stanza(days=1).check()["newest_backup"].endswith("F")
+    return server
 
 
-def test_an_archive_that_does_not_work_is_refused(server: Server) -> None:
+def test_a_release_names_a_moment_and_a_server_returns_to_it(ready: Server, tmp_path: Path) -> None:
+    """By the command that the report holds, into another folder: the server that serves goes on."""
+    ready.query("CREATE TABLE kept AS SELECT 'before' AS moment")
+    played = ready.play(tmp_path, "check", "main")
+    assert played.result("Check that the archive can be returned to")["stanza"] == "main"
+    told = played.result("Name this moment in the archive")
+    assert told["restore_point"] == "namaskah-20260102T030405Z-beef"
+    ready.query("INSERT INTO kept VALUES ('after')")
+    words = told["command"].split()[2:]
+    ready.archive(*words, f"--pg1-path={ready.home}/returned")
+    ready.control("-o", "-p 5433 -c archive_mode=off", "start", folder="returned")
+    try:
+        wait_until(lambda: ready.query("SELECT pg_get_wal_replay_pause_state()", port=5433) == "paused")
+        assert ready.query("SELECT moment FROM kept", port=5433) == "before"
+        assert ready.query("SELECT count(*) FROM kept") == "2"
+    finally:
+        ready.control("-m", "immediate", "stop", folder="returned")
+
+
+def test_without_a_stanza_nothing_is_asked_and_nothing_is_named(server: Server, tmp_path: Path) -> None:
+    played = server.play(tmp_path, "check", "main", point_in_time_stanza="", point_in_time_command=["/nowhere"])
+    assert played.status == 0, played.output
+    assert not any("result" in answer for _, answer in played.answers)
+
+
+@pytest.mark.fault("archive: log does not arrive", ends="refused")
+def test_an_archive_that_does_not_work_is_refused(ready: Server, tmp_path: Path) -> None:
     """The stanza is there and has a backup, and what is written since reaches it no more."""
-    server.archive("stanza-create")
-    server.archive("backup")
-    server.query("ALTER SYSTEM SET archive_command = '/bin/false'")
-    server.query("SELECT pg_reload_conf()")
-    with pytest.raises(Failure, match=r"ask pgBackRest: check|archive"):
-        server.stanza().check()
+    with ready.archiving_by("/bin/false pgbackrest"):
+        failure = ready.play(tmp_path, "check").failure()
+        assert failure["class"] == "refused"
+        assert "does not reach the archive: archive_command failed" in failure["why"]
+        assert "archive_command" in failure["next"]
+        with pytest.raises(Failure, match="does not reach the archive"):  # it breaks after the preflight
+            ready.stanza().mark("20260102T030405Z-late")
+    with ready.archiving_by("/bin/true"), pytest.raises(Failure, match=r"(?s)does not reach.*must contain"):
+        ready.stanza().check()
+    ready.stanza().check()
+
+
+@pytest.mark.fault("archive: no good backup", ends="refused")
+def test_an_old_backup_is_refused(ready: Server) -> None:
+    with pytest.raises(Failure, match=r"is 0\.0 days old; point_in_time_days is 1e-06") as refused:
+        ready.stanza(days=0.000001).check()
+    assert "pgbackrest --stanza=main backup" in refused.value.next_step
+
+
+@pytest.mark.fault("archive: log does not arrive", ends="refused")
+def test_a_server_that_does_not_archive_is_refused(ready: Server) -> None:
+    ready.query("ALTER SYSTEM SET archive_mode = off")
+    ready.control("-m", "fast", "restart")
+    try:
+        with pytest.raises(Failure, match="archive_mode is off") as refused:
+            ready.stanza().check()
+        assert "archive_mode = on" in refused.value.next_step
+    finally:
+        ready.query("ALTER SYSTEM RESET archive_mode")
+        ready.control("-m", "fast", "restart")
 
 
 @pytest.mark.parametrize(

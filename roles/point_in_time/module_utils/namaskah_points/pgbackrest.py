@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +18,31 @@ from ansible.module_utils.namaskah_host.failure import Failure
 
 STANZA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 POINT = 63  # characters that a name of a restore point may have
-MAY_MARK = "SELECT has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'EXECUTE')"
+# A right given in the application's own database stands in its dumps, and only a superuser can restore such a dump.
+DATABASE = "postgres"
+STATE = """
+SELECT json_build_object(
+    'archive_mode', current_setting('archive_mode'), 'user', current_user,
+    'may_mark', has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'EXECUTE'),
+    'failed', failed_count, 'failed_segment', last_failed_wal,
+    'failed_at', to_char(last_failed_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'failing', last_failed_time > coalesce(last_archived_time, '-infinity'))
+FROM pg_stat_archiver"""
+DAY = 86400
 
 
 @dataclass(frozen=True)
 class Stanza:
-    """One stanza, the program that knows it, and the service that reaches its server. `timeout` is in seconds."""
+    """One stanza, the program that knows it, and the service that reaches its server.
+
+    `timeout` is in seconds. `days` is how old the newest good backup may be, 0 for any age.
+    """
 
     name: str
     command: Sequence[str]
     service: str
     timeout: float
+    days: float = 0
 
     def check(self) -> dict[str, Any]:
         """Return its newest good backup. Raises Failure where nothing could be returned to a moment of now."""
@@ -36,33 +51,66 @@ class Stanza:
                 f"the stanza {self.name!r} or the service {self.service!r} has odd characters", "correct it"
             )
         newest = newest_backup(json.loads(self._ask("--output=json", "info")), self.name)
+        make_one = f"as its user: pgbackrest --stanza={self.name} backup; or leave point_in_time_stanza empty"
         if isinstance(newest, str):
-            next_step = f"as its user: pgbackrest --stanza={self.name} backup; or leave point_in_time_stanza empty"
-            raise self._refused(newest, next_step)
-        self._ask("check")
-        if self._query(MAY_MARK) != "t":
-            grant = (
-                "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO its role, in its database, as a superuser"
+            raise self._refused(newest, make_one)
+        age = (time.time() - int(newest["timestamp"]["stop"])) / DAY
+        if self.days and age > self.days:
+            why = (
+                f"its newest good backup, {newest['label']}, is {age:.1f} days old; point_in_time_days is {self.days:g}"
             )
-            raise self._refused(f"the service {self.service} may not name a restore point", grant)
-        return {"stanza": self.name, "newest_backup": newest["label"]}
+            raise self._refused(why, make_one)
+        state = self._state()
+        if state["archive_mode"] == "off":
+            why = "archive_mode is off, so what is written since the last backup is kept nowhere"
+            raise self._refused(why, "set archive_mode = on and an archive_command, and restart PostgreSQL")
+        if not state["may_mark"]:
+            why = f"{state['user']}, the role of the service {self.service}, may not name a restore point"
+            grant = f"GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO {state['user']}"
+            raise self._refused(why, f"as a superuser in the database {DATABASE}, not in the application's: {grant}")
+        self._check_archive()
+        return {"stanza": self.name, "newest_backup": newest["label"], "newest_backup_days": round(age, 2)}
 
     def mark(self, run_id: str) -> dict[str, Any]:
-        """Name this moment after the run; return the name, its place in the log and how it is returned to."""
+        """Name this moment after the run; return the name, its place in the log and how it is returned to.
+
+        Raises Failure when the name does not reach the archive, for then nobody could return to it.
+        """
         name = f"namaskah-{re.sub(r'[^A-Za-z0-9_.-]', '-', run_id)}"[:POINT]
         place = self._query(f"SELECT pg_create_restore_point('{name}')")
+        self._check_archive()
+        back = f"pgbackrest --stanza={self.name} --delta --type=name --target={name} --target-action=pause restore"
         return {
             "changed": True,
             "stanza": self.name,
             "restore_point": name,
             "lsn": place,
+            "command": back,
             "restore": [
                 "pg_ctlcluster VERSION CLUSTER stop",
-                f"pgbackrest --stanza={self.name} --delta --type=name --target={name} --target-action=pause restore",
+                back,
                 "pg_ctlcluster VERSION CLUSTER start",
                 "look at the data; then in psql: SELECT pg_wal_replay_resume()",
             ],
         }
+
+    def _check_archive(self) -> None:
+        """Have the log's present segment archived, and wait for it. Raises Failure with PostgreSQL's words as well."""
+        try:
+            self._ask("check")
+        except Failure as failure:
+            state = self._state()
+            failed = (
+                f"archive_command failed {state['failed']} times, the last time at {state['failed_at']} with "
+                f"{state['failed_segment']}; "
+            )
+            why = f"what is written now does not reach the archive: {failed if state['failing'] else ''}{failure.why}"
+            next_step = "mend archive_command (PostgreSQL's log has its words), or leave point_in_time_stanza empty"
+            raise self._refused(why, next_step) from failure
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self._query(STATE))
+        return state
 
     def _ask(self, *words: str) -> str:
         return run(
@@ -74,14 +122,15 @@ class Stanza:
         )
 
     def _query(self, text: str) -> str:
-        words = ["psql", "-XAtq", "--no-password", "--set=ON_ERROR_STOP=1", f"--dbname=service={self.service}"]
+        address = f"service={self.service} dbname={DATABASE}"
+        words = ["psql", "-XAtq", "--no-password", "--set=ON_ERROR_STOP=1", f"--dbname={address}"]
         return run(
             [*words, f"--command={text}"],
-            what="name a restore point",
+            what="ask the server of the archive",
             timeout=self.timeout,
             env={**os.environ, "PGCONNECT_TIMEOUT": "10"},
             apart=True,
-            next_step="check the service and the rights of its role",
+            next_step=f"let the service's role into the database {DATABASE}: lines of pg_hba.conf and .pgpass",
         ).strip()
 
     def _refused(self, why: str, next_step: str) -> Failure:
