@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.namaskah_host import lease, switch
+from ansible.module_utils.namaskah_host.contract import Contract
 
 from tests.roles.playing import Played, play
 
@@ -41,7 +44,7 @@ class Site:
         (folder / "command.py").write_text(COMMAND)
         self.state.write_text("healthy")
 
-    def play(self, *tasks: dict[str, Any], hosts: tuple[str, ...] = ("lb",)) -> Played:
+    def play(self, *tasks: dict[str, Any], hosts: tuple[str, ...] = ("lb",), **more: Any) -> Played:
         words = [sys.executable, str(self.folder / "command.py"), str(self.state)]
         variables = {
             "namaskah_environment": "here",
@@ -55,6 +58,7 @@ class Site:
             "balancer_drain": 2,
             "balancer_back": 2,
             **{f"balancer_{name}_command": [*words, name] for name in ("leave", "return", "state")},
+            **more,
         }
         return play(tasks, self.folder / "play", variables=variables, groups=["app"])
 
@@ -114,3 +118,21 @@ def test_a_balancer_that_is_lost_meanwhile_keeps_the_host_on_record(tmp_path: Pa
     assert (failure["class"], failure["where"]) == ("unreachable", "lost")
     assert site.state.read_text() == "healthy", "the one that answers has it back"
     assert site.drain["run"] == "run-1"
+
+
+def test_recovery_takes_no_host_of_a_living_run_out(tmp_path: Path) -> None:
+    """Whatever its operator allows: a host that recovery may not bring back must stay where its run has put it."""
+    site = Site(tmp_path)
+    contract = Contract({"root": str(site.root), "host": "here", "lease_ttl": 600})
+    (site.root / "releases").mkdir()
+    taken = lease.acquire(contract, {"id": "living", "by": "somebody", "reason": "a release", "controller": {}})
+    switched = switch.Switch(phase="switched", run="living", by="somebody", old=None, old_instance=None, new="new",
+                             new_instance="blue", boot=switch.boot_id(), deadline=switch.clock() + 600)  # fmt: skip
+    switch.write(contract, switched)
+    recover = {"name": "recover", "ansible.builtin.include_role": {"name": "recovery"}}
+    failure = site.play(recover, namaskah_switch="restart", namaskah_allow=["take-over"]).failure()
+    assert "run living of somebody" in failure["why"]
+    assert site.state.read_text() == "healthy"
+    assert site.drain is None
+    assert lease.recorded(contract) == taken
+    assert asdict(switched) == json.loads(switch.switch_file(contract).read_text())

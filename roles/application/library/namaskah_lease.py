@@ -51,8 +51,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     if state == "released":
         return {"changed": lease.release(contract, run["id"], int(run.get("fence") or 0))}
     if state == "awaited":
-        found = lease.holder(contract)
-        _refuse_foreign(contract, run, [found] if found else [])
+        lease.refuse_living(contract, run, asked["proved"])
     return {"lease": lease.recorded(contract)}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import drain
+from ansible.module_utils.namaskah_host import drain, lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
@@ -48,7 +48,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
             return drain.end(contract, run, answers)
         step = drain.begin if state == "leaving" else drain.left
         if not run["fence"]:  # recovery has no lease of its own
-            drain.refuse_held(contract, run, module.params["proved"])
+            lease.refuse_living(contract, run, module.params["proved"])
             return step(contract, run, answers)
         with working(contract, run, "leave"):
             return step(contract, run, answers)

@@ -40,17 +40,6 @@ def judge(answers: dict[str, dict[str, Any]], what: str) -> None:
             raise Failure(told["class"], told["what"], f"{name}: {told['where']}", told["why"], told["next"])
 
 
-def refuse_held(contract: Contract, run: dict[str, Any], proved: dict[str, Any] | None = None) -> None:
-    """Raise Failure (refused) when a living run of somebody else holds the lease: the rule of recovery.
-
-    `proved` names run and fence of a holder whose controller is known to be dead.
-    """
-    holder = lease.holder(contract)
-    dead = holder and proved and (proved.get("run"), proved.get("fence")) == (holder["run"], holder["fence"])
-    if holder and holder["run"] != run["id"] and not dead and not run.get("force"):
-        raise lease.held(contract, holder, "a run that has not expired holds it")
-
-
 def begin(contract: Contract, run: dict[str, Any], answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Record that `run` takes the host out; return the balancers that have to be told.
 
@@ -85,7 +74,7 @@ def owed(contract: Contract, run: dict[str, Any], names: list[str]) -> dict[str,
     record = read(contract)
     if record is None:
         return {"drained": False, "balancers": []}
-    refuse_held(contract, run)
+    lease.refuse_living(contract, run)
     return {"drained": True, "balancers": sorted(set(names) - set(record["found_out"]))}
 
 

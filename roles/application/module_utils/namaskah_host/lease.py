@@ -124,6 +124,16 @@ def _written(
     return lease, {} if claim in ("own", "free") else {"taken_over_from": known["run"], "because": claim}
 
 
+def refuse_living(contract: Contract, run: dict[str, Any], proved: dict[str, Any] | None = None) -> None:
+    """Raise Failure (refused) while a living run of somebody else holds the host: recovery waits for it.
+
+    `proved` names run and fence of a holder whose controller is known to be dead. No word of an operator stands for it.
+    """
+    found = holder(contract)
+    if found and found["run"] != run["id"] and not _claim(found, run, proved):
+        raise held(contract, found, "a run that has not expired holds it")
+
+
 def release(contract: Contract, run_id: str, fence: int = 0) -> bool:
     """Give the lease back if `run_id` holds it, by this number where one is given; return whether it did."""
     lease = recorded(contract)
