@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
@@ -12,7 +11,7 @@ from ansible.module_utils.namaskah_backups import settings, story
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
-from ansible.module_utils.namaskah_host.working import working
+from ansible.module_utils.namaskah_host.working import working_if_held
 
 DOCUMENTATION = r"""
 module: namaskah_backup
@@ -84,7 +83,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         if module.params["state"] == "checked":
             return story.check(asked)
         # A host that only backs up has no lease; one that also runs the application works under it.
-        with working(contract, run, "backup") if run.get("fence") else contextlib.nullcontext():
+        with working_if_held(contract, run, "backup"):
             if module.params["state"] == "proved":
                 return story.prove(asked, module.params["id"])
             return story.make(asked)

@@ -13,6 +13,7 @@ from ansible.module_utils.namaskah_balancer.haproxy import HAProxy
 from ansible.module_utils.namaskah_balancer.hook import Hook
 from ansible.module_utils.namaskah_balancer.nginx import Nginx, Probe
 from ansible.module_utils.namaskah_balancer.view import Balancer, View
+from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import lock
 
@@ -38,6 +39,7 @@ options:
   drain: {description: Seconds for open sessions to end., type: float, default: 60}
   open_sessions: {description: What then., type: str, choices: [refuse, close], default: refuse}
   back: {description: Seconds until it must be healthy again., type: float, default: 60}
+  until: {description: End of the lease that the host of the server told; 0 = none., type: float, default: 0}
 """
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["shown", "left", "returned"], "default": "shown"},
@@ -54,6 +56,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "drain": {"type": "float", "default": 60},
     "open_sessions": {"type": "str", "choices": ["refuse", "close"], "default": "refuse"},
     "back": {"type": "float", "default": 60},
+    "until": {"type": "float", "default": 0},
 }
 LOCK_SECONDS = 120  # another host of the wave may be waiting for nginx
 
@@ -85,6 +88,7 @@ def act(words: dict[str, Any]) -> View:
         return story.look(balancer, words["server"])
     # Two hosts must not both find the other in service and leave: looking and leaving are one step.
     with lock(Path(words["folder"]) / "lock", LOCK_SECONDS):
+        lease.refuse_over(words["until"], words["server"])
         if words["state"] == "returned":
             balancer.put_back()
         else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -10,7 +11,7 @@ from ansible.module_utils.namaskah_host import drain, lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
-from ansible.module_utils.namaskah_host.working import working
+from ansible.module_utils.namaskah_host.working import working_if_held
 
 DOCUMENTATION = r"""
 module: namaskah_drain
@@ -42,19 +43,30 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         if state == "judged":
             drain.judge(answers, "ask the balancer")
             return {"shown": {name: answer["result"]["shown"] for name, answer in answers.items()}}
-        if state == "owed":
-            return drain.owed(contract, run, module.params["balancers"])
-        if state == "back":
-            return drain.end(contract, run, answers)
-        step = drain.begin if state == "leaving" else drain.left
+        if state in ("owed", "back"):
+            with _returning(contract, run):
+                told = module.params["balancers"]
+                done = drain.owed(contract, run, told) if state == "owed" else drain.end(contract, run, answers)
+                return {**done, "until": _until(contract, run)}
         if not run["fence"]:  # recovery has no lease of its own
             lease.refuse_living(contract, run, module.params["proved"])
-            return step(contract, run, answers)
-        with working(contract, run, "leave"):
-            return step(contract, run, answers)
+        with working_if_held(contract, run, "leave"):
+            done = (drain.begin if state == "leaving" else drain.left)(contract, run, answers)
+            return {**done, "until": _until(contract, run)}
     except Failure as failure:
         failure.result = {"drained": drain.read(contract) is not None}
         raise
+
+
+def _returning(contract: Contract, run: dict[str, Any]) -> contextlib.AbstractContextManager[int | None]:
+    """A run comes back under its lease; what recovery brought to a final state has none any more."""
+    return working_if_held(contract, run, "return") if lease.recorded(contract) else contextlib.nullcontext()
+
+
+def _until(contract: Contract, run: dict[str, Any]) -> float:
+    """The moment until which the balancers may be told by this word; 0 where the run has no lease."""
+    known = lease.holder(contract)
+    return float(known["expires"]) if known and known["run"] == run["id"] else 0.0
 
 
 if __name__ == "__main__":

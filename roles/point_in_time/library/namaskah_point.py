@@ -8,6 +8,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working_if_held
 from ansible.module_utils.namaskah_points.pgbackrest import Stanza
 
 DOCUMENTATION = r"""
@@ -27,11 +28,14 @@ options:
 """
 
 
-def act(_contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
+def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Do what `state` says."""
     words = module.params
     stanza = Stanza(words["stanza"], words["command"], words["service"], words["timeout"], words["days"])
-    return stanza.mark(run["id"]) if words["state"] == "marked" else stanza.check()
+    if words["state"] == "checked":
+        return stanza.check()
+    with working_if_held(contract, run, "name the moment"):
+        return stanza.mark(run["id"])
 
 
 if __name__ == "__main__":

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_backups import settings as backup_settings
+from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
+from ansible.module_utils.namaskah_host.working import working_if_held
 from ansible.module_utils.namaskah_restore import exchange, keeping, mending, settings, story
 
 DOCUMENTATION = r"""
@@ -37,6 +40,7 @@ options:
     type: str
   commit: {description: Without an id - only backups that were made while this commit ran., type: str, default: ""}
   final: {description: With C(swapped) - whether the swap stands without a confirmation., type: bool, default: false}
+  until: {description: End of the application hosts' leases; 0 = they have none., type: float, default: 0}
   settings: {description: As of namaskah_backup., type: dict, required: true}
   restore: {description: What only a restore has; the role's defaults explain each., type: dict, required: true}
 author: [namaskah-deploy]
@@ -59,6 +63,8 @@ result:
 """
 STATES = ("checked", "prepared", "swapped", "confirmed", "returned", "pending", "recovered", "listed", "dropped")
 
+READING = ("checked", "pending", "listed")
+
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Do what `state` says; what is written is nobody else's to read."""
@@ -76,8 +82,11 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         "listed": lambda: keeping.listed(asked),
         "dropped": lambda: keeping.drop_kept(asked, words["id"]),
     }
+    lease.refuse_over(words["until"], asked.where)
+    changes = words["state"] not in READING
     try:
-        return steps[words["state"]]()
+        with working_if_held(contract, run, "restore") if changes else contextlib.nullcontext():
+            return steps[words["state"]]()
     except OSError as error:
         where, why = str(error.filename or asked.folder), error.strerror or str(error)
         next_step = "free space, mend the disk or give the deploy user its rights; then try again"
@@ -95,5 +104,6 @@ if __name__ == "__main__":
             "release": {"type": "str", "default": ""},
             "commit": {"type": "str", "default": ""},
             "final": {"type": "bool", "default": False},
+            "until": {"type": "float", "default": 0},
         },
     )

@@ -79,10 +79,14 @@ def owed(contract: Contract, run: dict[str, Any], names: list[str]) -> dict[str,
 
 
 def end(contract: Contract, run: dict[str, Any], answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Forget the record when every balancer shows the host healthy again; raises Failure where one does not."""
+    """Forget the record when every balancer shows the host healthy again; raises Failure where one does not.
+
+    Raises Failure (refused) when a living run of somebody else holds the host.
+    """
     record = read(contract)
     if record is None:
         return {"drained": False, "found_out": []}
+    lease.refuse_living(contract, run)
     judge(answers, "come back to the balancer")
     with contextlib.suppress(FileNotFoundError):
         record_file(contract).unlink()

@@ -125,10 +125,14 @@ def _written(
 
 
 def refuse_living(contract: Contract, run: dict[str, Any], proved: dict[str, Any] | None = None) -> None:
-    """Raise Failure (refused) while a living run of somebody else holds the host: recovery waits for it.
+    """Raise Failure (refused) while a living run of somebody else holds the host, and when a later one has held it.
 
     `proved` names run and fence of a holder whose controller is known to be dead. No word of an operator stands for it.
+    Recovery may have no number of its own.
     """
+    known = read_json(lease_file(contract)) or {"fence": 0}
+    if run.get("fence") and run["fence"] < known["fence"]:
+        held_by(contract, run)
     found = holder(contract)
     if found and found["run"] != run["id"] and not _claim(found, run, proved):
         raise held(contract, found, "a run that has not expired holds it")
@@ -142,6 +146,16 @@ def release(contract: Contract, run_id: str, fence: int = 0) -> bool:
     write_json(lease_file(contract), {**lease, "run": "", "expires": 0})
     note(contract, {"id": run_id, "by": lease["by"]}, "lease released")
     return True
+
+
+def refuse_over(until: float, where: str) -> None:
+    """Raise Failure (refused) after `until`, seconds of the epoch at which the run's lease is over; 0 = it has none.
+
+    For what a run does on a host that keeps no lease: a step that was held up for longer may meet another run's work.
+    """
+    if until and time.time() >= until:
+        why = "the lease under which this step was begun is over, so another run may be at work"
+        raise Failure("refused", "act for a run", where, why, "look with `namaskah-deploy status` and start again")
 
 
 def held_by(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,13 @@ def working(contract: Contract, run: dict[str, Any], phase: str) -> Iterator[int
             lease.note(contract, run, "ended", phase=phase, **outcome)
 
 
+def working_if_held(
+    contract: Contract, run: dict[str, Any], phase: str
+) -> contextlib.AbstractContextManager[int | None]:
+    """Work under the lease where the run has one here: a host of databases alone has no application, and so none."""
+    return working(contract, run, phase) if run.get("fence") else contextlib.nullcontext()
+
+
 def _renew(contract: Contract, run: dict[str, Any]) -> float:
     """Renew the lease and return its term in seconds; raises Failure (refused) when it is not this run's."""
     found = lease.held_by(contract, run)
