@@ -7,13 +7,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import assets, mirror, retention
+from ansible.module_utils.namaskah_host import activation, assets, journal, lease, mirror, retention
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import point
+from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.release import Release, current, last_good_before
+from ansible.module_utils.namaskah_host.working import working
 
 from tests.absence import report_absence
 
@@ -26,18 +29,6 @@ def usage(folder: Path) -> int:
     """Return what a folder takes on the disk, in bytes (du(1))."""
     done = subprocess.run(["du", "--summarize", "--block-size=1", folder], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 MiB for what a host keeps of an application."""
-    if os.geteuid() != 0:
-        report_absence("mounting a small file system needs root")
-    root = tmp_path / "srv"
-    root.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(root)], check=True)
-    yield root
-    subprocess.run(["umount", str(root)], check=True)
 
 
 def released(host: FolderHost) -> Release:
@@ -80,6 +71,60 @@ def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
     assert before.id == first.id
 
 
+@pytest.fixture
+def small(host: FolderHost, request: pytest.FixtureRequest) -> Iterator[FolderHost]:
+    """The host with a small file system below its root: of 16 MiB, unless a test says otherwise."""
+    if os.geteuid() != 0:
+        report_absence("mounting a small file system needs root")
+    root = host.contract.root
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '16m')}", "tmpfs", str(root)], check=True
+    )
+    try:
+        host._make_folders()
+        yield host
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=True)
+
+
+def prepared_as_the_module_does(host: FolderHost, *build_commands: list[str]) -> dict[str, Any]:
+    """Prepare a new version under its lease, with room made before."""
+    run = host.run(host.commit("good"))
+    run["fence"] = lease.acquire(host.contract, run)["fence"]
+    contract = type(host.contract)({**host.contract.raw, "build_commands": list(build_commands)})
+    try:
+        with working(contract, run, "prepare") as held:
+            retention.prune(contract)
+            Build(contract, run, held).prepare()
+    finally:
+        assert lease.release(host.contract, run["id"], run["fence"])
+    return run
+
+
+@pytest.mark.fault("disk full: during the build", ends="old release")
+@pytest.mark.parametrize("way", ["by the build", "by ourselves"])
+def test_a_disk_that_fills_up_leaves_the_live_release_and_room(small: FolderHost, way: str) -> None:
+    """Nothing of the release stays that would keep the disk full: records can be written, the next release is whole."""
+    first = small.prepared()
+    activation.activate(small.contract, first, 60)
+    activation.confirm(small.contract, first)
+    free = os.statvfs(small.contract.root).f_bavail
+    fill = "dd if=/dev/zero of=filling bs=64k 2>&1" + ("; true" if way == "by ourselves" else "")
+    with pytest.raises(Failure, match=r"(?s)No space left.*was full: what had been made of the release is removed"):
+        prepared_as_the_module_does(small, ["sh", "-c", fill])
+    assert [entry.name for entry in small.contract.releases.iterdir()] == [first["release"]]
+    assert os.statvfs(small.contract.root).f_bavail > free - 64, "the disk is as full as it was, but for a commit"
+    assert list(small.contract.root.glob(".*.new")) == []
+    last = journal.read(small.contract.root / "journal.jsonl")[-2:]
+    assert [record["act"] for record in last] == ["ended", "lease released"]
+    assert last[0]["outcome"] == "failed"
+    live = current(small.contract)
+    assert live is not None
+    assert live.id == first["release"]
+    assert complaint(small.contract, live.services[0], "blue", live.id) == ""
+    activation.activate(small.contract, prepared_as_the_module_does(small), 60)
+
+
 def fifty_deploys(host: FolderHost) -> Iterator[int]:
     """Release fifty versions, each with large files of its own; every fifth one fails."""
     host.contract.raw["keep_assets_mib"] = 2
@@ -104,15 +149,16 @@ def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
 
 
 @pytest.mark.soak
-def test_fifty_deploys_fit_on_a_small_disk(disk: Path, host: FolderHost) -> None:
+@pytest.mark.parametrize("small", ["64m"], indirect=True)
+def test_fifty_deploys_fit_on_a_small_disk(small: FolderHost) -> None:
     """A real file system, which the builds alone would fill twice: what they make is in no repository."""
     made = 3 * MIB
-    host.contract.raw["build_commands"] = [["sh", "-c", f"head --bytes={made} /dev/urandom > artifact"]]
-    assert len(list(fifty_deploys(host))) == 50
-    state = os.statvfs(disk)
+    small.contract.raw["build_commands"] = [["sh", "-c", f"head --bytes={made} /dev/urandom > artifact"]]
+    assert len(list(fifty_deploys(small))) == 50
+    state = os.statvfs(small.contract.root)
     assert 50 * made > 2 * state.f_blocks * state.f_frsize
     print(f"free at the end: {state.f_bavail * state.f_frsize / MIB:.1f} MiB")
-    before = last_good_before(host.contract)
+    before = last_good_before(small.contract)
     assert before is not None
     assert before.complete
 

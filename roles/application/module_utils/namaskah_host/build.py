@@ -22,6 +22,7 @@ from .journal import now
 from .mirror import GIT, GIT_TIMEOUT, QUIET_GIT
 from .release import Release
 
+ROOM = 2**20  # bytes that records need
 INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 
 
@@ -60,11 +61,31 @@ class Build:
             ("host program", self._host_program),
             ("record", self._record),
         )
-        for name, step in steps:
-            begin = time.monotonic()
-            step()
-            self.seconds[name] = round(time.monotonic() - begin, 3)
+        try:
+            for name, step in steps:
+                begin = time.monotonic()
+                step()
+                self.seconds[name] = round(time.monotonic() - begin, 3)
+        except (Failure, OSError) as error:
+            raise self._ended(error) from None
         return {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
+
+    def _ended(self, error: Failure | OSError) -> Failure:
+        """Return the failure in the operator's words. On a full disk what is half made goes.
+
+        Elsewhere it stays as evidence until the next run; but the live release writes here, and so do the records of
+        this run and of the next one.
+        """
+        if isinstance(error, OSError):
+            place, why = str(error.filename or self.release.folder), error.strerror or str(error)
+            error = Failure("failed", "prepare the release", place, why, "free space, and release again")
+        if shutil.disk_usage(self.contract.root).free > ROOM:
+            return error
+        shutil.rmtree(self.release.folder, ignore_errors=True)
+        if self.venv.name and not (self.venv / ".complete").exists():
+            shutil.rmtree(self.venv, ignore_errors=True)
+        why = f"{error.why}\nthe disk of {self.contract.root} was full: what had been made of the release is removed"
+        return Failure(error.kind, error.what, error.where, why, error.next_step)
 
     # --- Source -----------------------------------------------------------------------------------
 
