@@ -46,6 +46,7 @@ class Fleet:
             (folder / name / "env").chmod(0o640)
             self.hosts[name].contract.raw["services"]["web"]["boot_timeout"] = 60
         self.source = self.hosts[NAMES[0]].source
+        self.environ: dict[str, str] = {}  # what differs in the operator's environment
         self._write_inventory()
 
     # --- The environment --------------------------------------------------------------------------
@@ -70,10 +71,14 @@ class Fleet:
             }
             for name, host in self.hosts.items()
         }  # fmt: skip
-        place = self.folder / "inventory" / "small"
-        place.mkdir(parents=True)
+        self.hosts_file.parent.mkdir(parents=True)
         inventory = {"all": {"vars": everywhere, "children": {"app": {"hosts": hosts}}}}
-        (place / "hosts.yml").write_text(yaml.safe_dump(inventory))
+        self.hosts_file.write_text(yaml.safe_dump(inventory))
+
+    @property
+    def hosts_file(self) -> Path:
+        """The inventory of the environment `small`."""
+        return self.folder / "inventory" / "small" / "hosts.yml"
 
     @property
     def state(self) -> Path:
@@ -105,7 +110,7 @@ class Fleet:
         kept = {name: os.environ[name] for name in ("PATH", "USER") if name in os.environ}
         return {**kept, "HOME": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state"), "LC_ALL": "C.UTF-8",
                 "XDG_CACHE_HOME": str(PROJECT / ".cache" / "tests"), # packed modules: the same for every fleet
-                "PYTHONPATH": str(PROJECT / "runner")}  # fmt: skip
+                "PYTHONPATH": str(PROJECT / "runner"), **self.environ}  # fmt: skip
 
     def said(self) -> str:
         """Return what the last command said."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import lease, readiness
+from ansible.module_utils.namaskah_host import identity, lease, readiness
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
@@ -43,7 +43,8 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     live = None if readiness.busy(contract, run["id"]) else current(contract)
     record = live.record if live else {}
     shown = {"release": record["id"], "commit": record["commit"], "tag": record["tag"]} if record else {}
-    return {"complaints": [], "live": shown, "holder": lease.holder(contract)}
+    holder = lease.holder(contract)
+    return {"complaints": [], "live": shown, "holder": holder, "place": identity.place_of(contract)}
 
 
 if __name__ == "__main__":

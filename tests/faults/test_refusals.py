@@ -1,0 +1,92 @@
+"""What is wrong with clocks and with the inventory: is it refused by a whole run before anything is changed?"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.namaskah_host import activation
+
+from .fleet import NAMES, Fleet
+
+FAILED = 1
+AHEAD = "#!/bin/sh\nexec /bin/date --date='1 hour' \"$@\"\n"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
+        made = Fleet(tmp_path_factory.mktemp("fleet"), Path(runtime))
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+@contextmanager
+def other_hosts(fleet: Fleet, **hosts: Any) -> Iterator[None]:
+    """The inventory with these hosts in the group of the application."""
+    before = fleet.hosts_file.read_text()
+    inventory = yaml.safe_load(before)
+    inventory["all"]["children"]["app"]["hosts"] = hosts
+    fleet.hosts_file.write_text(yaml.safe_dump(inventory))
+    try:
+        yield
+    finally:
+        fleet.hosts_file.write_text(before)
+
+
+def traces(fleet: Fleet) -> dict[str, list[tuple[str, int]]]:
+    """Return the names and times of all that stands on each host."""
+    roots = {name: fleet.hosts[name].contract.root for name in NAMES}
+    return {
+        name: sorted((str(path), path.lstat().st_mtime_ns) for path in root.rglob("*"))
+        for name, root in roots.items()
+    }  # fmt: skip
+
+
+def refused(fleet: Fleet) -> str:
+    """Ask for a release, which must be refused without a trace; return what was said, in one line."""
+    commit, before = fleet.hosts[NAMES[0]].commit("good"), traces(fleet)
+    assert fleet.run("deploy", "small", "--ref", commit) == FAILED, fleet.said()
+    assert traces(fleet) == before
+    assert "Traceback" not in fleet.said()
+    return " ".join(fleet.said().split())
+
+
+@pytest.mark.fault("wrong inventory", ends="refused", where="one host under two names")
+def test_one_host_under_two_names_is_refused(fleet: Fleet) -> None:
+    """Whatever name or address leads there: the host itself says which one it is."""
+    own = yaml.safe_load(fleet.hosts_file.read_text())["all"]["children"]["app"]["hosts"]
+    with other_hosts(fleet, h1=own["h1"], h2=own["h2"], h3={**own["h1"], "ansible_host": "127.0.0.2"}):
+        said = refused(fleet)
+    assert "h1, h3: one host under several names" in said
+
+
+@pytest.mark.fault("wrong inventory", ends="refused", where="no hosts")
+def test_an_environment_without_hosts_is_no_success(fleet: Fleet) -> None:
+    with other_hosts(fleet):
+        assert "no host took part" in refused(fleet)
+
+
+@pytest.mark.fault("wrong inventory", ends="refused", where="hosts of another environment")
+@pytest.mark.fault("clock wrong", ends="refused", where="an hour ahead")
+def test_a_wrong_clock_and_another_environments_host_are_refused_together(fleet: Fleet) -> None:
+    """One host has a release of the environment `test` already; the controller's clock is an hour ahead."""
+    host = fleet.hosts[NAMES[0]]
+    run = host.prepared()
+    activation.activate(host.contract, run, 60)
+    activation.confirm(host.contract, run)
+    (fleet.folder / "date").write_text(AHEAD)
+    (fleet.folder / "date").chmod(0o755)
+    fleet.environ["PATH"] = f"{fleet.folder}:{os.environ['PATH']}"
+    said = refused(fleet)
+    assert re.search(r"the clock differs from the controller's by 3(59|60)\d s \[clock\]", said), said
+    assert "this host belongs to environment 'test', the inventory says 'small' [environment]" in said
