@@ -218,6 +218,34 @@ def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -
     assert (found["applied"], found["tries"]) == (["0002_note"], 1)
 
 
+@pytest.mark.fault("release: migration killed", ends="old release")
+def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Cluster) -> None:
+    """Its backend is terminated in the middle, as by an administrator or for want of memory; the next try is whole."""
+    one = site("ledger", migrate_lock_timeout=100)
+    run = one.prepared("v1.3.0")
+    before = columns(postgres, one)
+    ended: list[str] = []
+
+    def end_what_waits() -> None:
+        waits = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+        while not ended:
+            time.sleep(0.05)
+            ended.extend(postgres.query(f"{waits}current_database()", one.database).split())
+
+    killer = threading.Thread(target=end_what_waits, daemon=True)
+    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments"):
+        killer.start()
+        with pytest.raises(Failure, match=r"(?s)terminating connection.*no migration was applied") as failed:
+            Gate(one.contract, run).apply()
+        killer.join(10)
+    assert ended == ["t"]
+    assert failed.value.kind == "failed"
+    assert failed.value.result["tries"] == 1
+    assert columns(postgres, one) == before
+    assert postgres.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", one.database) == "0"
+    assert Gate(one.contract, run).apply()["applied"] == ["0002_note"]
+
+
 def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Cluster) -> None:
     """A concurrent unique build that meets two equal rows fails, and leaves its index behind."""
     one = site("dashboard")

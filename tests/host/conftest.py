@@ -21,7 +21,7 @@ from ansible.module_utils.namaskah_host.lease import acquire, release
 
 SERVER = '''
 """A server whose behaviour the file `behaviour` of its release names."""
-import json, os, socket, subprocess, sys, threading, time
+import json, os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 behaviour = Path("behaviour").read_text().strip()
 if behaviour == "dies at start":
@@ -36,6 +36,7 @@ if behaviour == "children die young":
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen(64)
+answered = 0
 while True:
     listener.settimeout(0.2)
     if behaviour == "dies after two seconds" and time.monotonic() - born > 2:
@@ -50,6 +51,9 @@ while True:
     head = f"HTTP/1.1 {status}\\r\\nContent-Length: {len(body)}\\r\\nConnection: close\\r\\n\\r\\n"
     asked.sendall(head.encode() + body)
     asked.close()
+    answered += 1
+    if behaviour == f"stops after {answered} answers":
+        os.kill(os.getpid(), signal.SIGSTOP)
 '''
 WORKER = '''
 """A worker that writes when it begins and when it ends, so that a second one beside it would be seen."""

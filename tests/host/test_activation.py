@@ -15,6 +15,7 @@ from ansible.module_utils.namaskah_host import activation, guard, journal, pausi
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
 from ansible.module_utils.namaskah_host.health import complaint
+from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release, current
 
 from .conftest import FolderHost, wait_until
@@ -95,6 +96,32 @@ def test_an_unconfirmed_switch_returns_by_itself(host: FolderHost) -> None:
     assert lines[-1] == f"begin {first['release']}"
 
 
+@pytest.mark.fault("return fails at first", ends="returned")
+def test_a_return_that_fails_is_tried_again_until_it_succeeds(host: FolderHost) -> None:
+    """The old instance is gone and cannot start, for its settings are away; the new one serves until they are back."""
+    first = confirmed(host)
+    second = host.prepared()
+    settings = Path(host.contract.env_file)
+    activation.activate(host.contract, second, 8)
+    settings.rename(settings.with_name("away"))
+    old = Instance(host.contract, Release(host.contract, first["release"]), "blue")
+    old.stop(old.services())
+    log = host.contract.root / "host" / "watch.log"
+    wait_until(lambda: log.exists() and "trying again" in log.read_text(), 40)
+    assert live(host) == second["release"]
+    assert told(host, second, "green") == ""
+    found = switch.read(host.contract)
+    assert found is not None
+    assert found.phase == "returning"
+    settings.with_name("away").rename(settings)
+    wait_until(lambda: live(host) == first["release"], 40)
+    wait_until(lambda: switch.read(host.contract) is None, 40)
+    assert told(host, first, "blue") == ""
+    assert (state(host, first), state(host, second)) == ("live", "prepared")
+    lines = (host.contract.shared / "worker.log").read_text().splitlines()
+    assert lines[-1] == f"begin {first['release']}"
+
+
 @pytest.mark.fault("late confirmation", ends="refused")
 def test_a_late_confirmation_is_refused(host: FolderHost) -> None:
     confirmed(host)
@@ -126,7 +153,7 @@ def test_recovery_completes_what_another_host_has_confirmed(host: FolderHost) ->
     assert (done["state"], done["serving"]) == ("confirmed", second["release"])
 
 
-@pytest.mark.fault("controller killed", ends="resumed", where="a worker is paused")
+@pytest.mark.fault("controller killed", ends="old release", where="a worker is paused")
 def test_a_pause_that_nobody_ended_is_ended_by_recovery(host: FolderHost) -> None:
     """Only what may not overlap stands still meanwhile; a later recovery has nothing more to start."""
     run = confirmed(host)

@@ -24,7 +24,8 @@ if sys.argv[2] == "state":
 elif sys.argv[2] == "leave" and state.read_text() == "healthy alone":
     sys.exit("web1 is the last one")
 else:
-    state.write_text({"leave": "drained", "return": "healthy"}[sys.argv[2]])
+    answers = {"leave": "drained", "return": "healthy"} | dict(word.split("=") for word in sys.argv[3:])
+    state.write_text(answers[sys.argv[2]])
 """
 LOST = {"name": "Know a balancer that is lost", "ansible.builtin.add_host": {
     "name": "lost", "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh"}}  # fmt: skip
@@ -39,6 +40,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.state, self.root = folder, folder / "state", folder / "srv"
+        self.answers: list[str] = []  # what it shows after a step, such as leave=healthy, where that is not the usual
         self.root.mkdir()
         (self.root / "balancer").mkdir()
         (folder / "command.py").write_text(COMMAND)
@@ -57,7 +59,7 @@ class Site:
             "balancer_hosts": list(hosts),
             "balancer_drain": 2,
             "balancer_back": 2,
-            **{f"balancer_{name}_command": [*words, name] for name in ("leave", "return", "state")},
+            **{f"balancer_{name}_command": [*words, name, *self.answers] for name in ("leave", "return", "state")},
             **more,
         }
         return play(tasks, self.folder / "play", variables=variables, groups=["app"])
@@ -136,3 +138,32 @@ def test_recovery_takes_no_host_of_a_living_run_out(tmp_path: Path) -> None:
     assert site.drain is None
     assert lease.recorded(contract) == taken
     assert asdict(switched) == json.loads(switch.switch_file(contract).read_text())
+
+
+@pytest.mark.fault("balancer: host not drained", ends="refused", where="before the switch")
+def test_a_balancer_that_goes_on_sending_ends_the_step_and_gets_the_host_back(tmp_path: Path) -> None:
+    """Its command ends well, and what it shows afterwards counts: the host would be switched under traffic."""
+    site = Site(tmp_path)
+    site.answers = ["leave=healthy"]
+    told = {"name": "Leave, or come back", "block": [role("leave")], "rescue": [role("return")]}
+    played = site.play(told)
+    failures = [answer["failure"] for _, answer in played.answers if "failure" in answer]
+    assert [(failure["class"], failure["where"]) for failure in failures] == [("timeout", "lb: here")]
+    assert "after 2 s the balancer shows healthy" in failures[0]["why"]
+    assert played.status == 0, played.output
+    assert (site.state.read_text(), site.drain) == ("healthy", None)
+
+
+@pytest.mark.fault("balancer: host not back", ends="named", where="after the switch")
+def test_a_balancer_that_does_not_take_the_host_back_keeps_it_on_record(tmp_path: Path) -> None:
+    """The host is named, and owed to the balancer until that shows it healthy itself."""
+    site = Site(tmp_path)
+    site.answers = ["return=unhealthy 503"]
+    failure = site.play(role("leave"), role("return")).failure()
+    assert (failure["class"], failure["where"]) == ("unhealthy", "lb: here")
+    assert "the balancer shows unhealthy 503" in failure["why"]
+    assert "recover" in failure["next"]
+    assert site.drain["run"] == "run-1"
+    site.answers = []
+    assert site.play(role("return")).status == 0
+    assert (site.state.read_text(), site.drain) == ("healthy", None)

@@ -179,6 +179,24 @@ def test_a_restart_while_it_is_watched_fails(host: SmallHost) -> None:
     assert verify(host)[1] is None, "the new process lives long enough: it is believed again"
 
 
+@pytest.mark.fault("process stopped", ends="found", where="the live instance")
+def test_a_stopped_instance_fails(host: SmallHost) -> None:
+    """SIGSTOP of all its processes: the manager says that it runs, each process runs from the right folder."""
+    instance = host.go_live(host.prepare("good"))
+    stopped = [process["pid"] for process in running_processes(host.contract)
+               if process["cwd"] == str(instance.release.folder)]  # fmt: skip
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        said = why(host)
+        assert f"own socket of web: web@{instance.name} on its own socket" in said
+        assert "timed out" in said
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    assert verify(host)[1] is None
+
+
 def test_old_processes_need_no_waiting(host: SmallHost) -> None:
     host.go_live(host.prepare("good"))
     verify(host, settle=2)
