@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from tests.roles.restore.clients import TABLE, Seen, busy
 from tests.roles.restore.conftest import Restores
 from tests.roles.waiting import until
 
-LONGEST_OUTAGE_MS = 1000  # what is measured stands in the docs; other suites share this machine
+LONGEST_OUTAGE_MS = 1000  # each swap, whatever else this machine does meanwhile
+PROMISED_MS = 250  # under 100 clients: the best of three swaps, so that a stall of the machine is not the swap's
 POOLER = "/usr/sbin/pgbouncer"
 CONFIGURATION = """[databases]
 shop = host={folder} dbname=shop user=owner pool_size=20
@@ -63,9 +65,11 @@ def swap_under(socket: Path, restores: Restores, count: int, **changed: Any) -> 
     backup = restores.backup()
     with busy(socket, count) as seen:
         restores.prepare(backup, **changed)
+        begun = time.monotonic()
         swapped = exchange.swap_in(restores.asked(**changed), final=True)
         after = len(seen.moments)
         until(lambda: len(seen.moments) > after + count, "clients to go on after the swap")
+    swapped["gap_ms"] = seen.longest_gap_ms(since=begun)
     lost = swapped["loss"]["rows"]
     before = found(shop, swapped["kept"])
     assert seen.acknowledged - before - found(shop, "shop") == set()
@@ -76,10 +80,25 @@ def swap_under(socket: Path, restores: Restores, count: int, **changed: Any) -> 
 @pytest.mark.fault("database: busy during the swap", ends="swapped")
 @pytest.mark.parametrize("count", [20, 100])
 def test_clients_are_held_off_for_a_moment(shop: Cluster, restores: Restores, count: int) -> None:
-    seen, swapped = swap_under(shop.folder / ".s.PGSQL.5432", restores, count)
-    print(f"{count} clients: held off {swapped['held_off_ms']} ms, longest gap {seen.longest_gap_ms():.0f} ms")
-    assert swapped["held_off_ms"] <= LONGEST_OUTAGE_MS
+    socket = shop.folder / ".s.PGSQL.5432"
+    seen, swapped = swap_under(socket, restores, count)
+    times = [swapped["held_off_ms"]]
+    print(f"{count} clients: held off {times[0]} ms, longest gap from the swap on {swapped['gap_ms']:.0f} ms")
+    if times[0] > PROMISED_MS:
+        times += swapped_back_and_again(socket, restores, count)
+    assert max(times) <= LONGEST_OUTAGE_MS
+    assert min(times) <= PROMISED_MS
     assert seen.errors, "without a pool each client loses its connection once"
+
+
+def swapped_back_and_again(socket: Path, restores: Restores, count: int) -> list[float]:
+    """The milliseconds in which so many clients were held off by a swap back, and by one more swap."""
+    with busy(socket, count):
+        back = exchange.swap_back(restores.asked())
+        restores.prepare("")
+        again = exchange.swap_in(restores.asked(), final=True)
+    print(f"held off by the swap back {back['held_off_ms']} ms, by one more swap {again['held_off_ms']} ms")
+    return [back["held_off_ms"], again["held_off_ms"]]
 
 
 @pytest.fixture
@@ -110,9 +129,11 @@ def pool(shop: Cluster, restores: Restores) -> Iterator[Path]:
 @pytest.mark.fault("database: busy during the swap", ends="swapped", where="behind pgbouncer")
 def test_clients_of_a_pool_wait_and_see_no_error(restores: Restores, pool: Path) -> None:
     seen, swapped = swap_under(pool, restores, 100, pooler_service="shop-pool")
-    print(f"pgbouncer: held off {swapped['held_off_ms']} ms, longest gap {seen.longest_gap_ms():.0f} ms, "
+    print(f"pgbouncer: held off {swapped['held_off_ms']} ms, longest gap from the swap on {swapped['gap_ms']:.0f} ms, "
           f"slowest request {1000 * seen.slowest:.0f} ms, {len(seen.acknowledged)} rows")  # fmt: skip
     assert seen.errors == []
+    assert swapped["held_off_ms"] <= PROMISED_MS
+    assert swapped["gap_ms"] <= LONGEST_OUTAGE_MS, "the pool holds clients off for longer than the server does"
 
 
 def paused(pool: Path) -> bool:
