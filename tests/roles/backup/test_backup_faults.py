@@ -18,6 +18,13 @@ from tests.roles.playing import Played
 from tests.roles.waiting import is_gone, until
 
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, {rows}) g"
+LOSSY = """#!/bin/sh
+{real} "$@" || exit
+for word; do case $word in --file=/dev/null) ;; --file=*) file=${{word#--file=}} ;; esac; done
+[ -n "$file" ] || exit 0
+[ -f "$file" ] || file=$(ls -S "$file"/*.dat* | grep -v toc.dat | head -n 1)
+truncate -s -2000 "$file"
+"""
 SLOW = {"proof": "before", "parallel_size": 1 << 40}
 
 
@@ -179,6 +186,24 @@ def _module_of(pids: list[int]) -> int:
     parent = int(Path(f"/proc/{oldest}/stat").read_text().rpartition(")")[2].split()[1])
     assert b"python" in Path(f"/proc/{parent}/cmdline").read_bytes()
     return parent
+
+
+@pytest.mark.fault("backup damaged: cut", ends="found", where="between pg_dump and the first reading")
+@pytest.mark.parametrize("parallel_size", [1, 1 << 40], ids=["folder", "file"])
+def test_dump_that_is_cut_after_its_good_end_is_found_by_reading_it_back(
+    cluster: Cluster, backups: Backups, parallel_size: int
+) -> None:
+    """The disk loses the end of what pg_dump wrote and said was written; its table of contents is whole."""
+    cluster.sql(BULK.format(rows=20_000))
+    folder = backups.folder / "lossy"
+    folder.mkdir()
+    for name in ("psql", "pg_restore", "createdb", "dropdb"):
+        (folder / name).symlink_to(BINARIES / name)
+    program = folder / "pg_dump"
+    program.write_text(LOSSY.format(real=BINARIES / "pg_dump"))
+    program.chmod(0o755)
+    failure = backups.fail(client_path=str(folder), parallel_size=parallel_size, proof="after")
+    assert failure["what"] == "The dump cannot be read back"
 
 
 @pytest.mark.fault("backup stopped", ends="cleaned up")
