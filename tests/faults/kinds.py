@@ -33,6 +33,7 @@ HOST = {
     "disk full: backups": "no room where backups are kept",
     "disk full: during the build": "the disk fills up while a release is being prepared",
     "disk full: during the dump": "the disk fills up while the dump is written",
+    "disk full: database": "no room where the live database and its proving copy lie",
     "disk full: at the manifest": "the last file of a backup finds no room",
     "inodes used up": "no further file can be made",
     "folder not writable": "a folder that a run writes to belongs to somebody else",

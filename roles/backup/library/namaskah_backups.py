@@ -79,7 +79,7 @@ def _verify(root: Path, contract: Contract, chosen: list[Backup], wrong: list[st
     found = list(wrong)
     for backup in chosen:
         with room.used(backup.folder):
-            found += manifest.damages(backup)
+            found += manifest.damages(backup) + manifest.beside_damages(backup)
     if found:
         next_step = "do not restore these; make a new backup and find out what changed them"
         raise Failure("failed", "Backups are damaged", f"{root} on {contract.host}", "; ".join(found[:12]), next_step)

@@ -147,16 +147,23 @@ def run_as(user: User, words: Sequence[str]) -> None:
 
 
 @contextmanager
-def running(binaries: Path = BINARIES) -> Iterator[Cluster]:
-    """A server of the programs in a folder that runs until the end of the block."""
+def running(binaries: Path = BINARIES, below: Path | None = None, log: Path | None = None) -> Iterator[Cluster]:
+    """A server of the programs in a folder, `below` another one, that runs until the end of the block.
+
+    `log` is the folder of its write-ahead log, where that shall lie elsewhere.
+    """
     user = unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="namaskah-pg-"))  # short: a socket's path has about 107 bytes
+    # Short: a socket's path has about 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="namaskah-pg-", dir=below))
     os.chown(folder, user.uid, user.gid)
+    if log:
+        os.chown(log, user.uid, user.gid)
     cluster = Cluster(folder, user, binaries)
     try:
         cluster.run(
-            "initdb", "-D", str(cluster.data), "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
-        )
+            "initdb", "-D", str(cluster.data), "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N",
+            *(["-X", str(log / "log")] if log else []),
+        )  # fmt: skip
         _write(cluster, cluster.data / "pg_hba.conf", "local all admin,owner trust\nlocal all all scram-sha-256\n")
         cluster.start()
         _set_up(cluster)

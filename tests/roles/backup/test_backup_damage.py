@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_backups import manifest
+from ansible.module_utils.namaskah_backups import beside, copies, manifest, pins, warm
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_restore import story as restore_story
 
 from tests.faults.plugin import FaultLog
-from tests.roles.backup.conftest import TASK, Backups
+from tests.roles.backup.conftest import CONTRACT, TASK, Backups
 from tests.roles.backup.postgres import Cluster
+from tests.roles.restore.conftest import Restores
 
 DAMAGES = 1000  # of random place, kind and extent
 
@@ -36,7 +38,8 @@ def kept(filled: Cluster, backups: Backups) -> dict[str, Any]:
 def wrongs(root: Path) -> list[str]:
     """Everything that a verification finds."""
     found, wrong = manifest.listed(root)
-    return wrong + manifest.broken_links(found) + [word for backup in found for word in manifest.damages(backup)]
+    further = [word for backup in found for word in manifest.damages(backup) + manifest.beside_damages(backup)]
+    return wrong + manifest.broken_links(found) + further
 
 
 def cut(path: Path, chance: random.Random) -> None:
@@ -129,10 +132,78 @@ def test_changed_manifest_is_found_by_the_next_and_by_its_reported_hash(kept: di
     path.write_text(json.dumps(content))
     assert "differs from its hash" in backups.listing("verified").failure()["why"]
     # Whoever changes it on purpose writes its hash anew; the next manifest was tied to the old one.
-    (first.folder / manifest.SEAL).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {manifest.FILE}\n")
+    reseal(first.folder)
     failure = backups.listing("verified").failure()
     assert f"{first.id}: its manifest is not the one" in failure["why"]
     assert manifest.listed(backups.root)[0][0].sha256 != first.sha256
+
+
+def reseal(folder: Path) -> None:
+    """Write the hash of a manifest anew, as whoever changes it on purpose does."""
+    sha256 = hashlib.sha256((folder / manifest.FILE).read_bytes()).hexdigest()
+    (folder / manifest.SEAL).write_text(f"{sha256}  {manifest.FILE}\n")
+
+
+@pytest.mark.fault(
+    "backup damaged: manifest", ends="found", where="sealed anew, then restored, proved, copied, unpacked"
+)
+def test_manifest_that_was_changed_and_sealed_anew_is_used_for_nothing(kept: dict[str, Any], backups: Backups) -> None:
+    """Its dump and its files are as they were: only the next manifest knows that it is another one."""
+    first, second = manifest.listed(backups.root)[0]
+    content = json.loads((first.folder / manifest.FILE).read_text())
+    content["live"]["commit"] = "b" * 40
+    content["proof"]["state"] = "pending"  # or nothing would be left to prove
+    (first.folder / manifest.FILE).write_text(json.dumps(content))
+    reseal(first.folder)
+    common = {"contract": CONTRACT, "root": str(backups.root), "id": first.id}
+    target = {"name": "aside", "kind": "rsync", "to": "nobody@127.0.0.1:/nowhere"}
+    asked: dict[str, dict[str, Any]] = {
+        "Prove": {"namaskah_backup": backups.arguments(state="proved", backup_id=first.id)},
+        "Copy": {"namaskah_backup_copy": {**common, "targets": [target]}},
+        "Unpack": {"namaskah_backup_extract": common},
+    }
+    played = backups.tasks(*({"name": name, **task, "ignore_errors": True} for name, task in asked.items()))
+    said = {name: answer["failure"] for name, answer in played.answers}
+    with pytest.raises(Failure) as caught:
+        restore_story.chosen(Restores(backups.cluster, backups.folder).asked(), first.id, "")
+    said["Restore"] = caught.value.as_dict()
+    assert set(said) == {*asked, "Restore"}
+    for failure in said.values():
+        assert failure["what"] == f"Backup {first.id} is not the one that was made"
+        assert second.id in failure["why"]
+    assert restore_story.chosen(Restores(backups.cluster, backups.folder).asked(), "", "").id == kept["id"]
+
+
+@pytest.mark.fault("backup damaged: manifest", ends="found", where="the records beside it")
+def test_damaged_record_beside_a_manifest_is_named_and_never_believed(kept: dict[str, Any], backups: Backups) -> None:
+    first, second = manifest.listed(backups.root)[0]
+    pins.put(second, {"by": "asha", "reason": "the yearly one"})
+    warm.record(second, {"database": "namaskah_warm_x", "service": "shop-proof", "owners": True})
+    beside.write(second.folder / manifest.COPIES, {"far": {"state": "copied"}})
+    beside.write(second.folder / manifest.PROOF, {**second.proof, "manifest_sha256": second.sha256})
+    assert wrongs(backups.root) == []
+    chance = random.Random(5)  # noqa: S311 - repeatable places, no secret
+
+    def give_to_first(path: Path, _: random.Random) -> None:
+        shutil.copy(path, first.folder)
+
+    # A record of another backup is a whole record; a flipped bit may leave words that can be read.
+    changes = [cut, empty, zero, *[flip] * 200, give_to_first]
+    for name in (manifest.PIN, manifest.WARM, manifest.COPIES, manifest.PROOF):
+        path = second.folder / name
+        good = path.read_bytes()
+        for change in changes:
+            change(path, chance)
+            found = wrongs(backups.root)
+            assert any(name in word for word in found) or path.read_bytes() == good, change
+            path.write_bytes(good)
+            (first.folder / name).unlink(missing_ok=True)
+        path.write_bytes(good.replace(b"a", b"b"))
+    assert pins.of(second) is not None  # it may be the one that has to stay
+    assert warm.of(second.folder) is None
+    assert copies.of(second) == {}
+    with pytest.raises(Failure, match="damaged"):
+        manifest.require(backups.root, kept["id"])
 
 
 @pytest.mark.fault("backup damaged: manifest", ends="found")

@@ -25,7 +25,7 @@ def member(filled: Cluster) -> Iterator[Cluster]:
 
 
 def warm(made: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(made["path"]) / "warm.json").read_text())
+    found: dict[str, Any] = json.loads((Path(made["path"]) / "warm.json").read_text())["record"]
     return found
 
 

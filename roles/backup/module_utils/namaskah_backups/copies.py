@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.files import read_json, write_json
+from ansible.module_utils.namaskah_host.files import write_json
 
-from . import ciphers, manifest, room, space, targets, transports
+from . import beside, ciphers, manifest, room, space, targets, transports
 from .ciphers import Cipher
 from .dump import checksum
 from .manifest import COPIES, Backup
@@ -71,13 +71,16 @@ def copy(root: Path, backup_id: str, chosen: Sequence[Target], timer: Clock) -> 
             if before.get("state") == "copied" and before.get("to") == target.to and _same(before, target):
                 continue
             results[target.name] = _one(root, backup, target, timer)
-            write_json(backup.folder / COPIES, results, 0o600)
+            beside.write(backup.folder / COPIES, results)
     return {target.name: results[target.name] for target in chosen}
 
 
 def of(backup: Backup) -> dict[str, Any]:
-    """What is known of the copies of a backup, by the name of the target."""
-    return read_json(backup.folder / COPIES) or {}
+    """What is known of the copies of a backup, by the name of the target. Of a damaged record nothing is."""
+    try:
+        return beside.read(backup.folder / COPIES) or {}
+    except Failure:
+        return {}
 
 
 def _same(before: dict[str, Any], target: Target) -> bool:

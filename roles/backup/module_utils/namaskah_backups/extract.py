@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,15 +73,29 @@ def _write(path: Path, folder: Path, limits: Limits) -> None:
     try:
         with opened(path, limits) as entries:
             for member, stream in entries:
-                if stream is None:
-                    os.mkdir(member.name, 0o700, dir_fd=top)
-                    times.append((member.name, int(member.mtime)))
-                else:
-                    _write_file(member, stream, top)
+                with _told(folder / member.name):
+                    if stream is None:
+                        os.mkdir(member.name, 0o700, dir_fd=top)
+                        times.append((member.name, int(member.mtime)))
+                    else:
+                        _write_file(member, stream, top)
         for name, moment in reversed(times):  # a folder's time changes with each file that is made in it
             os.utime(name, (moment, moment), dir_fd=top, follow_symlinks=False)
     finally:
         os.close(top)
+
+
+@contextlib.contextmanager
+def _told(place: Path) -> Iterator[None]:
+    """Tell what the disk refuses from damage in the archive, which has no number of an error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        next_step = "free space, or name a folder that the deploy user may write (backup_extract_into)"
+        what, why = "The files cannot be unpacked", error.strerror or str(error)
+        raise Failure("failed", what, str(place), why, next_step) from error
 
 
 def _write_file(member: tarfile.TarInfo, stream: IO[bytes], top: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
 
+from . import beside
 from .dump import checksum
 
 FILE = "manifest.json"
@@ -24,6 +26,7 @@ WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
 COPIES = "copies.json"  # what is known of copies elsewhere; see copies.py
 NO_MANIFEST = "it has no manifest"
 _BESIDE = {FILE, SEAL, PROOF, PIN, WARM, COPIES}
+_HALF = re.compile(r"\.(?:proof|pin|warm|copies)\.json\.\d+\.new")  # what a killed writer of a record leaves
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,9 @@ def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:
 
 
 def _later_proof(folder: Path, sha256: str) -> dict[str, Any] | None:
-    path = folder / PROOF
-    if not path.exists():
-        return None
-    proof: dict[str, Any] = json.loads(path.read_text())
-    if proof["manifest_sha256"] != sha256:
-        raise _damaged(path, "it is the proof of another manifest")
+    proof = beside.read(folder / PROOF)
+    if proof is not None and proof["manifest_sha256"] != sha256:
+        raise _damaged(folder / PROOF, "it is the proof of another manifest")
     return proof
 
 
@@ -119,16 +119,20 @@ def link(backups: list[Backup]) -> dict[str, Any]:
 
 def broken_links(backups: list[Backup]) -> list[str]:
     """Where the chain of hashes shows that a manifest was changed. A link to a removed backup is not broken."""
+    return [
+        f"{before.id}: its manifest is not the one that {after.id} was tied to; it was changed afterwards"
+        for before, after in _untied(backups)
+    ]
+
+
+def _untied(backups: list[Backup]) -> Iterator[tuple[Backup, Backup]]:
+    """Each backup whose manifest is another one than the next was tied to, and that next one."""
     known = {backup.id: backup for backup in backups}
-    said = []
-    for backup in backups:
-        previous = backup.content["previous"]
+    for after in backups:
+        previous = after.content["previous"]
         before = known.get(previous["id"]) if previous else None
         if before is not None and before.sha256 != previous["sha256"]:
-            said.append(
-                f"{before.id}: its manifest is not the one that {backup.id} was tied to; it was changed afterwards"
-            )
-    return said
+            yield before, after
 
 
 def damages(backup: Backup) -> list[str]:
@@ -144,18 +148,40 @@ def damages(backup: Backup) -> list[str]:
         elif checksum(path) != wanted:
             said.append(f"{backup.id}/{name} has another content than was written")
     found = {str(path.relative_to(backup.folder)) for path in backup.folder.rglob("*") if not path.is_dir()}
-    said += [f"{backup.id}/{name} does not belong to the backup" for name in sorted(found - set(expected) - _BESIDE)]
+    foreign = [name for name in sorted(found - set(expected) - _BESIDE) if not _HALF.fullmatch(name)]
+    said += [f"{backup.id}/{name} does not belong to the backup" for name in foreign]
+    return said
+
+
+def beside_damages(backup: Backup) -> list[str]:
+    """What is wrong with the records beside a manifest. None of them is needed to restore the backup."""
+    said = []
+    for name in (PIN, WARM, COPIES):
+        try:
+            beside.read(backup.folder / name)
+        except Failure as failure:
+            said.append(f"{backup.id}: {failure.why}")
     return said
 
 
 def require(root: Path, backup_id: str) -> Backup:
-    """The backup of that name, its files unharmed. Raises Failure."""
+    """The backup of that name, its files unharmed and its manifest the one that the next is tied to. Raises Failure.
+
+    No word makes a changed manifest usable: whoever trusts it nevertheless restores its dump by hand.
+    """
     backup = read(root / backup_id) if ID.fullmatch(backup_id) else None
     if backup is None:
         why = "there is no backup of that name"
         raise Failure(
             "refused", f"Backup {backup_id[:40]!r} cannot be used", str(root), why, "see `namaskah-deploy backups`"
         )
+    for before, after in _untied(listed(root)[0]):
+        if before.id == backup.id:
+            why = f"its manifest is not the one that {after.id} was tied to: one of the two was changed afterwards"
+            next_step = f"use another backup; if it is {after.id} that was changed, move that one away"
+            raise Failure(
+                "failed", f"Backup {backup.id} is not the one that was made", str(backup.folder), why, next_step
+            )
     wrong = damages(backup)
     if wrong:
         next_step = "use an older backup, or a copy of this one; find out who changed it"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.namaskah_host.files import read_json, sync_folder, write_json
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import sync_folder
 
-from . import room
+from . import beside, room
 from .manifest import PIN, Backup
 
 
 def of(backup: Backup) -> dict[str, Any] | None:
-    """By whom, when and why the backup was pinned; None where it is not."""
-    found: dict[str, Any] | None = read_json(backup.folder / PIN)
-    return found
+    """By whom, when and why the backup was pinned; None where it is not. A damaged pin still holds."""
+    try:
+        return beside.read(backup.folder / PIN)
+    except Failure:
+        return {"by": "", "reason": "", "moment": ""}
 
 
 def put(backup: Backup, run: Mapping[str, Any]) -> bool:
@@ -22,7 +25,7 @@ def put(backup: Backup, run: Mapping[str, Any]) -> bool:
     if of(backup) is not None:
         return False
     words = {"by": run.get("by", ""), "reason": run.get("reason", ""), "moment": room.utc()}
-    write_json(backup.folder / PIN, words, 0o600)
+    beside.write(backup.folder / PIN, words)
     return True
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from ansible.module_utils.namaskah_command import CommandTimeoutError
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from . import catalogue, fingerprint, queries, space
+from . import beside, catalogue, fingerprint, queries, space
 from .dump import jobs
 from .manifest import WARM
 from .session import Session, address
@@ -38,10 +37,11 @@ def warm_prefix(settings: Settings) -> str:
     return prefix(settings).replace("proof", "warm", 1)
 
 
-def check(tools: Tools, settings: Settings, size: int) -> dict[str, Any]:
+def check(tools: Tools, settings: Settings, size: int, others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Raise Failure when no scratch database of `size` bytes can be made; else what was found out about room for it.
 
-    The copy lies beside the live database: a disk that it fills stops the application.
+    The copy lies beside the live database: a disk that it fills stops the application. Its writing goes through the
+    write-ahead log, which grows to its limit meanwhile, usually on the same disk. `others` are rooms of the rest.
     """
     with _maintenance(tools, settings) as server:
         state = server.ask(queries.PROVER)
@@ -50,7 +50,10 @@ def check(tools: Tools, settings: Settings, size: int) -> dict[str, Any]:
         next_step = f"ALTER ROLE {state['user']} CREATEDB, or name another service in backup_proof_service"
         raise Failure("refused", "The backup cannot be proved", where, why, next_step)
     what = "the copy that proves the backup, beside the live database"
-    return space.check_server(state["folder"], state["address"], size, settings.space_margin, what)
+    logged = min(size, state["log"])
+    return space.check_server(
+        state["folder"], state["address"], size + logged, settings.space_margin, what, others=others
+    )
 
 
 def prove(tools: Tools, settings: Settings, path: Path, wanted: Mapping[str, Any], backup_id: str) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def compare(tools: Tools, settings: Settings, name: str, wanted: Mapping[str, An
 
 def _sweep(tools: Tools, settings: Settings) -> list[str]:
     """Drop the scratch databases that a killed backup of this root left, and copies that no backup's record names."""
-    known = {json.loads(path.read_text())["database"] for path in settings.root.glob(f"*/{WARM}")}
+    known = set(_kept_names(settings))
     with _maintenance(tools, settings) as server:
         left: list[str] = [
             name
@@ -133,6 +136,13 @@ def _sweep(tools: Tools, settings: Settings) -> list[str]:
     for name in left:
         drop(tools, settings, name)
     return left
+
+
+def _kept_names(settings: Settings) -> Iterator[str]:
+    """The databases that records name; a damaged one names none."""
+    for path in settings.root.glob(f"*/{WARM}"):
+        with contextlib.suppress(Failure):
+            yield (beside.read(path) or {}).get("database", "")
 
 
 def _maintenance(tools: Tools, settings: Settings) -> Session:

@@ -161,7 +161,7 @@ SELECT json_build_object(
     'user', r.rolname, 'superuser', r.rolsuper, 'create', r.rolsuper OR r.rolcreatedb,
     'roles', (SELECT json_agg(o.rolname) FROM pg_roles o),
     'memberships', (SELECT json_agg(o.rolname) FROM pg_roles o WHERE pg_has_role(o.oid, 'MEMBER')),
-    'address', host(inet_server_addr()),
+    'address', host(inet_server_addr()), 'log', pg_size_bytes(current_setting('max_wal_size')),
     'folder', CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory') END)
 FROM pg_roles r WHERE r.rolname = current_user"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ _MEGABYTE = 1_000_000
 _ALWAYS = 8 * _MEGABYTE  # the manifest, and what a small database's estimate leaves out
 
 
-def check(folder: Path, content: int, files: int, margin: float, what: str) -> dict[str, Any]:
+def check(
+    folder: Path, content: int, files: int, margin: float, what: str, *, others: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Raise Failure when `folder` has no room for `content` bytes, times `margin`, in `files` files; else say the room.
 
+    `others` are rooms of what will be written as well: those on the same file system are needed there together.
     A file system that counts no inodes has always enough of them.
     """
     state = os.statvfs(folder)
     free, needed = state.f_bavail * state.f_frsize, int(content * margin) + (_ALWAYS if margin > 0 else 0)
-    if free < needed:
+    beside = sum(other["needed"] for other in others if _is_beside(folder, other))
+    if free < needed + beside:
         why = f"{_megabytes(needed)} are needed at most, {_megabytes(free)} are free"
+        why += f", of which {_megabytes(beside)} go to the rest of the backup" if beside else ""
         next_step = "free space (`namaskah-deploy backups` shows older ones) or set backup_root on a larger disk"
         raise Failure("refused", f"There is no room for {what}", str(folder), why, next_step)
     if state.f_files and state.f_favail < files + _FEW_FILES:
@@ -33,14 +39,27 @@ def check(folder: Path, content: int, files: int, margin: float, what: str) -> d
     return {"folder": str(folder), "free": free, "needed": needed}
 
 
-def check_server(folder: str | None, address: str | None, content: int, margin: float, what: str) -> dict[str, Any]:
+def check_server(
+    folder: str | None,
+    address: str | None,
+    content: int,
+    margin: float,
+    what: str,
+    *,
+    others: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """As `check`, for the data folder of a server at `address`, where both are known and the server is on this host."""
     if not folder or not _is_here(address):
         return {"folder": folder, "free": None, "needed": int(content * margin)}
     try:
-        return check(Path(folder), content, 0, margin, what)
+        return check(Path(folder), content, 0, margin, what, others=others)
     except OSError:
         return {"folder": folder, "free": None, "needed": int(content * margin)}
+
+
+def _is_beside(folder: Path, other: Mapping[str, Any]) -> bool:
+    """Whether the other room is known, and lies on the file system of `folder`."""
+    return other["free"] is not None and Path(other["folder"]).stat().st_dev == folder.stat().st_dev
 
 
 def _is_here(address: str | None) -> bool:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import platform
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.files import write_json
 
-from . import archive, catalogue, dump, fingerprint, manifest, outlook, proof, queries, room, space, warm
+from . import archive, beside, catalogue, dump, fingerprint, manifest, outlook, proof, queries, room, space, warm
 from .catalogue import Database, Relation
 from .session import Session
 from .settings import Settings
@@ -34,7 +33,7 @@ def check(settings: Settings) -> dict[str, Any]:
         return {"rooms": rooms}
     tools, database = _meet(settings)
     with Session(tools, settings, settings.service) as session:
-        rooms += _check_database(settings, tools, database, catalogue.relations(session))
+        rooms += _check_database(settings, tools, database, catalogue.relations(session), others=rooms)
     return {"rooms": rooms, "database": database.facts, "client": tools.version, "proof": _when(settings, database)}
 
 
@@ -119,7 +118,7 @@ def _keep_proof(backup: manifest.Backup, result: dict[str, Any]) -> manifest.Bac
     """Write the outcome of a later proof beside the manifest, which never changes; the backup with it."""
     proof_of = {name: backup.proof[name] for name in ("policy", "when")}
     content = {**proof_of, **result, "manifest_sha256": backup.sha256}
-    write_json(backup.folder / manifest.PROOF, content, 0o600)
+    beside.write(backup.folder / manifest.PROOF, content)
     return replace(backup, proof=content)
 
 
@@ -220,13 +219,20 @@ def _proved(settings: Settings, tools: Tools, database: Mapping[str, Any], folde
 
 
 def _check_database(
-    settings: Settings, tools: Tools, database: Database, found: list[Relation], folder: Path | None = None
+    settings: Settings,
+    tools: Tools,
+    database: Database,
+    found: list[Relation],
+    folder: Path | None = None,
+    *,
+    others: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Rights, and room for the dump and for the copy that proves it; what was found out about room."""
+    """Rights, and room for the dump and for the copy that proves it, beside `others`; what was found out about room."""
     catalogue.check_rights(found, database, settings.where)
     size = sum(relation.size for relation in found if relation.kind == "r") + database.facts["large_objects_size"]
-    dumped = space.check(folder or _existing(settings.root), size, len(found), settings.space_margin, "the dump")
-    return [dumped, proof.check(tools, settings, database.size)]
+    root = folder or _existing(settings.root)
+    dumped = space.check(root, size, len(found), settings.space_margin, "the dump", others=others)
+    return [dumped, proof.check(tools, settings, database.size, [*others, dumped])]
 
 
 def _when(settings: Settings, database: Database) -> str:

@@ -10,23 +10,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.namaskah_host.files import read_json, sync_folder, write_json
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import sync_folder
 
-from . import proof, room
+from . import beside, proof, room
 from .manifest import WARM, Backup
 from .settings import Settings
 from .tools import Tools, candidates
 
 
 def of(folder: Path) -> dict[str, Any] | None:
-    """The kept database of the backup in a folder: `database`, `service`, `owners`, `moment`; None without one."""
-    found: dict[str, Any] | None = read_json(folder / WARM)
-    return found
+    """The kept database of the backup in a folder: `database`, `service`, `owners`, `moment`; None without one.
+
+    A damaged record names no database: what it named is swept, and a restore takes the dump.
+    """
+    try:
+        return beside.read(folder / WARM)
+    except Failure:
+        return None
 
 
 def record(backup: Backup, kept: Mapping[str, Any]) -> None:
     """Say of the backup that its proved copy is kept as a database."""
-    write_json(backup.folder / WARM, {**kept, "moment": room.utc(), "manifest_sha256": backup.sha256}, 0o600)
+    beside.write(backup.folder / WARM, {**kept, "moment": room.utc(), "manifest_sha256": backup.sha256})
 
 
 def drop(settings: Settings, folder: Path, tools: Tools | None = None) -> bool:
