@@ -21,7 +21,7 @@ from ansible.module_utils.namaskah_host.lease import acquire, release
 
 SERVER = '''
 """A server whose behaviour the file `behaviour` of its release names."""
-import json, os, signal, socket, subprocess, sys, threading, time
+import ctypes, json, os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 behaviour = Path("behaviour").read_text().strip()
 if behaviour == "dies at start":
@@ -41,6 +41,9 @@ while True:
     listener.settimeout(0.2)
     if behaviour == "dies after two seconds" and time.monotonic() - born > 2:
         sys.exit("no more")
+    if Path(sys.argv[1]).with_name("end").exists():  # the main thread ends alone: its process is listed, and is dead
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
     try:
         asked, _ = listener.accept()
     except TimeoutError:

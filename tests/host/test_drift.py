@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.namaskah_host import activation, content, drift, provisioned, readiness, switch
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.files import point, write_json
+from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release
 
 from tests.faults.plugin import FaultLog
@@ -83,6 +84,12 @@ def names(host: FolderHost) -> list[str]:
     return [difference.name for difference in drift.found(host.contract)]
 
 
+def complaints(contract: Contract) -> list[dict[str, str]]:
+    """What the preflight of a deploy refuses for differences from the records."""
+    run = {"id": "next", "kind": "deploy", "commit": "", "ref": "main"}
+    return [one for one in readiness.examine(contract, run, 0) if one["check"].startswith("drift")]
+
+
 def live(host: FolderHost) -> Release:
     run = host.prepared()
     activation.activate(host.contract, run, 60)
@@ -109,6 +116,56 @@ def test_each_difference_has_its_name_and_its_override(host: FolderHost, fault_l
     assert told == {"drift-current", "drift-files"}
     allowed = Contract({**host.contract.raw, "allow": ["drift"]})
     assert list(readiness.state(allowed, {"commit": ""})) == []
+
+
+@pytest.mark.fault("drift: stale process", ends="found", where="the folder that it was started from was moved away")
+def test_a_process_of_another_folder_is_told_and_refused(host: FolderHost) -> None:
+    """As after a reload that kept the resolved old folder."""
+    release = live(host)
+    moved = release.folder.with_name("moved-away")
+    release.folder.rename(moved)
+    release.folder.mkdir()
+    for entry in moved.iterdir():
+        point(release.folder / entry.name, str(entry.readlink()) if entry.is_symlink() else str(entry))
+    told = [str(one) for one in drift.found(host.contract) if one.name == "drift-process"]
+    assert len(told) == 2, "both services"
+    assert all(f"runs from {moved}, not from {release.folder} [drift-process]" in one for one in told)
+    refused = [complaint["why"] for complaint in complaints(host.contract) if complaint["check"] == "drift-process"]
+    assert told == [f"{why} [drift-process]" for why in refused]
+
+
+@pytest.mark.fault("drift: stale process", ends="found", where="listed by its manager, and dead")
+def test_a_listed_process_that_is_dead_is_told(host: FolderHost) -> None:
+    release = live(host)
+    assert names(host) == []
+    (host.runtime / str(release.instance) / "end").touch()
+    wait_until(lambda: "drift-process" in names(host), 30)
+    (told,) = drift.found(host.contract)
+    assert f"web@{release.instance}" in str(told)
+    assert "is no process of" in str(told)
+
+
+def test_each_difference_is_overridden_by_its_own_name_alone(
+    host: FolderHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = live(host)
+    parts = {str(tmp_path / part): part for part in ("drift-units", "drift-rights", "drift-front")}
+    write_json(tmp_path / "provisioned.json", provisioned.made(parts, []))
+    monkeypatch.setattr(provisioned, "RECORD", str(tmp_path / "provisioned.json"))
+    monkeypatch.setattr(provisioned, "of_units", lambda *_: iter(()))  # no systemd manages these hosts
+    assert complaints(host.contract) == []
+    for part in parts:
+        Path(part).touch()
+    (release.folder / "server.py").write_text("# hotfix")
+    instance = Instance(host.contract, release, str(release.instance))
+    instance.stop([service for service in instance.services() if service.name == "worker"])
+    release.mark("superseded", tag="v9")
+    told = [*drift.found(host.contract), *drift.of_tag(host.contract)]
+    assert {one.name for one in told} == set(drift.REMEDIES)
+    assert [one.what for one in told] == [complaint["why"] for complaint in complaints(host.contract)]
+    for name in drift.REMEDIES:
+        left = complaints(Contract({**host.contract.raw, "allow": [name]}))
+        assert [complaint["check"] for complaint in left] == [one.name for one in told if one.name != name]
 
 
 @pytest.mark.fault("git: tag moved", ends="found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from . import content, front, provisioned
 from .commands import run
@@ -89,21 +90,32 @@ def of_files(contract: Contract, live: Release) -> Iterator[tuple[str, str]]:
 
 
 def of_processes(contract: Contract, instance: Instance) -> Iterator[tuple[str, str]]:
-    """Return the services of the live instance that do not run, or whose main process runs another folder's code."""
+    """Return the services of the live instance that do not run, or whose main process is dead or runs other code."""
     units = instance.units(instance.services())
     for service in instance.services():
         if not units[service.name].active:
             yield "drift-process", f"service {service.name}@{instance.name} does not run"
     try:
-        known = {process["pid"]: process for process in running_processes(contract)}
+        known = _by_id(contract)
+        if any(unit.pid and unit.pid not in known for unit in units.values()):
+            # One may have been started again between the two questions.
+            units, known = instance.units(instance.services()), _by_id(contract)
     except Failure as error:
         yield "drift-process", f"the application's processes cannot be seen: {error}"
         return
     for service in instance.services():
-        process = known.get(units[service.name].pid or 0)
+        unit = units[service.name]
+        process = known.get(unit.pid or 0)
+        if unit.pid and process is None:
+            told = f"its manager lists pid {unit.pid}, which is no process of {contract.app_user} that lives"
+            yield "drift-process", f"{service.name}@{instance.name}: {told}"
         if process and process["cwd"] != str(instance.release.folder):
             told = f"{service.name}@{instance.name} (pid {process['pid']}) runs from {process['cwd']}"
             yield "drift-process", f"{told}, not from {instance.release.folder}"
+
+
+def _by_id(contract: Contract) -> dict[int, dict[str, Any]]:
+    return {process["pid"]: process for process in running_processes(contract)}
 
 
 def of_tag(contract: Contract) -> list[Difference]:
