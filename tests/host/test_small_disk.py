@@ -23,6 +23,9 @@ from tests.absence import report_absence
 from .conftest import FolderHost
 
 MIB = 2**20
+# Commands of a build that want more than there is.
+BYTES = "dd if=/dev/zero of=filling bs=64k 2>&1"
+FILES = "mkdir many && cd many && touch $(seq 2000)"
 
 
 def usage(folder: Path) -> int:
@@ -73,13 +76,11 @@ def test_failed_preparations_leave_no_more_than_one(host: FolderHost) -> None:
 
 @pytest.fixture
 def small(host: FolderHost, request: pytest.FixtureRequest) -> Iterator[FolderHost]:
-    """The host with a small file system below its root: of 16 MiB, unless a test says otherwise."""
+    """The host with a file system of 16 MiB and 2,000 files below its root, unless a test says otherwise."""
     if os.geteuid() != 0:
         report_absence("mounting a small file system needs root")
-    root = host.contract.root
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '16m')}", "tmpfs", str(root)], check=True
-    )
+    root, options = host.contract.root, getattr(request, "param", "size=16m,nr_inodes=2000")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)], check=True)
     try:
         host._make_folders()
         yield host
@@ -102,14 +103,13 @@ def prepared_as_the_module_does(host: FolderHost, *build_commands: list[str]) ->
 
 
 @pytest.mark.fault("disk full: during the build", ends="old release")
-@pytest.mark.parametrize("way", ["by the build", "by ourselves"])
-def test_a_disk_that_fills_up_leaves_the_live_release_and_room(small: FolderHost, way: str) -> None:
+@pytest.mark.parametrize("fill", [BYTES, f"{BYTES}; true", FILES], ids=["bytes", "found out by ourselves", "files"])
+def test_a_disk_that_fills_up_leaves_the_live_release_and_room(small: FolderHost, fill: str) -> None:
     """Nothing of the release stays that would keep the disk full: records can be written, the next release is whole."""
     first = small.prepared()
     activation.activate(small.contract, first, 60)
     activation.confirm(small.contract, first)
     free = os.statvfs(small.contract.root).f_bavail
-    fill = "dd if=/dev/zero of=filling bs=64k 2>&1" + ("; true" if way == "by ourselves" else "")
     with pytest.raises(Failure, match=r"(?s)No space left.*was full: what had been made of the release is removed"):
         prepared_as_the_module_does(small, ["sh", "-c", fill])
     assert [entry.name for entry in small.contract.releases.iterdir()] == [first["release"]]
@@ -149,7 +149,7 @@ def test_fifty_deploys_take_no_more_than_ten_did(host: FolderHost) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("small", ["64m"], indirect=True)
+@pytest.mark.parametrize("small", ["size=64m"], indirect=True)
 def test_fifty_deploys_fit_on_a_small_disk(small: FolderHost) -> None:
     """A real file system, which the builds alone would fill twice: what they make is in no repository."""
     made = 3 * MIB

@@ -23,6 +23,7 @@ from .mirror import GIT, GIT_TIMEOUT, QUIET_GIT
 from .release import Release
 
 ROOM = 2**20  # bytes that records need
+FILES = 100  # and files
 INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 
 
@@ -79,7 +80,9 @@ class Build:
         if isinstance(error, OSError):
             place, why = str(error.filename or self.release.folder), error.strerror or str(error)
             error = Failure("failed", "prepare the release", place, why, "free space, and release again")
-        if shutil.disk_usage(self.contract.root).free > ROOM:
+        facts = os.statvfs(self.contract.root)
+        # A file system that counts no files says 0 of them.
+        if facts.f_bavail * facts.f_frsize > ROOM and (facts.f_favail > FILES or not facts.f_files):
             return error
         shutil.rmtree(self.release.folder, ignore_errors=True)
         if self.venv.name and not (self.venv / ".complete").exists():
