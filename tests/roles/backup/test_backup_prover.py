@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from ansible.module_utils.namaskah_backups import space
 
 from tests.roles.backup import postgres
 from tests.roles.backup.conftest import TASK, Backups
@@ -32,6 +33,24 @@ def test_proof_on_another_server(proved_elsewhere: Backups, elsewhere: Cluster) 
     assert made["proof"] == "proved"
     assert made["proof_details"]["service"] == "elsewhere"
     assert elsewhere.databases() == ["postgres", "shop", "template0", "template1"]
+
+
+def test_room_on_another_host_is_unknown_and_no_right_would_change_that() -> None:
+    """192.0.2.1 is an address that no host has (RFC 5737)."""
+    for folder in ("/var/lib/postgresql/15/main", None):
+        told = space.unknown_words(space.check_server(folder, "192.0.2.1", 50_000_000, 1.2, "the copy"))
+        assert "it is made on another host, 192.0.2.1; see that 60 MB are free" in told
+        assert "GRANT" not in told
+
+
+def test_room_that_the_role_may_not_ask_for_is_unknown(filled: Cluster, backups: Backups) -> None:
+    filled.sql("REVOKE pg_read_all_settings FROM prover")
+    try:
+        notes = backups.make()["notes"]
+    finally:
+        filled.sql("GRANT pg_read_all_settings TO prover")
+    assert notes == ["room for the proving copy is unknown: GRANT pg_read_all_settings to the proof's role"]
+    assert backups.make()["notes"] == []
 
 
 @pytest.mark.fault("backup not restorable", ends="found")

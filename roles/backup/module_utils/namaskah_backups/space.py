@@ -48,13 +48,30 @@ def check_server(
     *,
     others: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """As `check`, for the data folder of a server at `address`, where both are known and the server is on this host."""
-    if not folder or not _is_here(address):
-        return {"folder": folder, "free": None, "needed": int(content * margin)}
+    """As `check`, for the data folder of a server at `address`, where both are known and the server is on this host.
+
+    Where it is not, the room is unknown (`free` is None), and `elsewhere` is the address of the other host.
+    """
+    unknown = {"folder": folder, "free": None, "needed": int(content * margin)}
+    if not _is_here(address):
+        return {**unknown, "elsewhere": address}
+    if not folder:
+        return unknown
     try:
         return check(Path(folder), content, 0, margin, what, others=others)
     except OSError:
-        return {"folder": folder, "free": None, "needed": int(content * margin)}
+        return unknown
+
+
+def unknown_words(state: Mapping[str, Any]) -> str:
+    """What an operator is told of a server's room of which nobody knows: why, and what to do about it."""
+    why = "room for the proving copy is unknown: "
+    if state.get("elsewhere"):
+        needed = f"see that {_megabytes(state['needed'])} are free where PostgreSQL's data lies there"
+        return f"{why}it is made on another host, {state['elsewhere']}; {needed}"
+    if state["folder"]:
+        return f"{why}the deploy user cannot look at {state['folder']}"
+    return f"{why}GRANT pg_read_all_settings to the proof's role"
 
 
 def _is_beside(folder: Path, other: Mapping[str, Any]) -> bool:

@@ -300,8 +300,7 @@ def _prepared(database: Mapping[str, Any]) -> list[str]:
 
 def _unknown_room(database: Mapping[str, Any]) -> list[str]:
     """What is said where nobody could tell whether the copy had room on the server."""
-    known = all(state["free"] is not None for state in database.get("rooms", []))
-    return [] if known else ["room for the proving copy is unknown: GRANT pg_read_all_settings to the proof's role"]
+    return [space.unknown_words(state) for state in database.get("rooms", []) if state["free"] is None]
 
 
 def _existing(path: Path) -> Path:
