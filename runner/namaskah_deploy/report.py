@@ -24,6 +24,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("from", "activation", ("from",)),
     ("to", "target", ("target", "release")),
     ("backup", "backup", ("id",)),
+    ("files archived", "backup", ("archive", "files")),
     ("backup proof", "backup", ("proof",)),
     ("backup warnings", "backup", ("warnings",)),
     ("database rollback", "backup", ("rollback",)),
@@ -184,9 +185,14 @@ def facts(part: Part) -> dict[str, Any]:
             value: Any = result.data if result.phase == phase else None
             for key in path:
                 value = value.get(key) if isinstance(value, Mapping) else None
-            if value:
+            if value and not (name in found and _is_beside(result)):
                 found[name] = value  # the last word counts: a backup is pending first, and proved later
     return found
+
+
+def _is_beside(result: Result) -> bool:
+    """Whether it is the backup of an application host's files, which no reader takes for that of the database."""
+    return result.data.get("database") == {}
 
 
 def document(report: Report) -> dict[str, Any]:

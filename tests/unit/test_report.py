@@ -94,6 +94,17 @@ def test_facts_come_from_the_phases_that_know_them() -> None:
     assert found == {"from": "r2", "to": "r1", "backup": "b1", "backup proof": "passed"}
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_of_an_application_host_are_not_taken_for_the_database(first: int) -> None:
+    """Both hosts back up in the same phase, and either may be done first."""
+    both = [
+        Result("db1", "backup", "b", {"id": "b1", "proof": "proved", "database": {"name": "shop"}, "archive": {}}),
+        Result("app1", "backup", "b", {"id": "b2", "proof": "none", "database": {}, "archive": {"files": 7}}),
+    ]
+    found = report.facts(dataclasses.replace(part("ok"), results=tuple(both[first:] + both[:first])))
+    assert found == {"backup": "b1", "files archived": 7, "backup proof": "proved"}
+
+
 def test_the_document_is_json_and_says_everything() -> None:
     found = json.loads(json.dumps(report.document(made(part("failed"), part("ok")))))
     assert found["run"] == "run-1"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,11 @@ class Releases:
             "backup_pass_file": settings["pass_file"],
         }
 
-    def __call__(self, *tasks: dict[str, Any], **changed: Any) -> Played:
+    def __call__(self, *tasks: dict[str, Any], groups: Sequence[str] = ("app", "database"), **changed: Any) -> Played:
         variables = {**self.variables, **changed}
         env = {"XDG_CACHE_HOME": str(self.backups.folder / "cache")}
         folder = self.backups.folder / "release"
-        return play(tasks, folder, variables=variables, env=env, groups=["app", "database"])
+        return play(tasks, folder, variables=variables, env=env, groups=groups)
 
     def tags(self) -> list[str]:
         """The tags of the remote."""
@@ -100,6 +101,25 @@ def test_large_database_is_proved_by_a_part_of_its_own(cluster: Cluster, release
 def test_check_part_looks_and_writes_nothing(release: Releases) -> None:
     assert release(role("check")).result("Check that a backup can be made")["proof"] == "before"
     assert not release.backups.root.exists()
+
+
+def test_files_of_an_application_host_are_archived_without_a_database(release: Releases, tmp_path: Path) -> None:
+    """Uploads lie where the application runs: listed back, in a manifest, marked by the tag, and unpacked again."""
+    media = tmp_path / "shared" / "media"
+    media.mkdir(parents=True)
+    (media / "photo").write_bytes(os.urandom(5000))
+    words = {"groups": ("app", "files"), "backup_paths": [str(media)]}
+    played = release(role("check"), role(), role("prove"), role("list"), **words)
+    made = played.result("Await the backup")
+    assert made["database"] == {}
+    assert (made["archive"]["files"], made["archive"]["size"], made["proof"]) == (1, 5000, "none")
+    assert [entry["id"] for entry in played.result("List the backups")["backups"]] == [made["id"]]
+    assert len(release.tags()) == 1
+    (media / "photo").write_bytes(b"spoilt")
+    played = release(role("extract"), **words, backup_list_id=made["id"])
+    unpacked = Path(played.result("Unpack the files of the backup")["folder"]) / "media" / "photo"
+    assert unpacked.stat().st_size == 5000
+    assert "neither a database" in release(role("check"), groups=("app", "files")).failure()["why"]
 
 
 def test_playbook_makes_a_backup_that_a_plain_run_can_list(release: Releases, tmp_path: Path) -> None:
