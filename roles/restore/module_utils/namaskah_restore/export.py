@@ -18,7 +18,7 @@ from ansible.module_utils.namaskah_backups.tools import Tools
 from ansible.module_utils.namaskah_host.failure import Failure
 
 from . import queries
-from .loss import TableLoss, batches, text_of
+from .loss import LARGE_OBJECTS, TableLoss, batches, text_of
 from .settings import Asked
 
 _BATCH = 20_000
@@ -75,14 +75,23 @@ def _file(source: Source, loss: TableLoss, kind: str, keys: Sequence[str], folde
     descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         for number, batch in enumerate(batches(iter(keys), _BATCH)):
-            chosen = queries.OF_KEYS.format(
-                name=loss.name, key=text_of(loss.key or loss.columns), keys=literal(json.dumps(batch))
-            )
             header = "true" if number == 0 else "false"
-            stream.writelines(source.copied(f"COPY ({chosen}) TO STDOUT (FORMAT csv, HEADER {header})"))
+            stream.writelines(source.copied(f"COPY ({_chosen(loss, batch)}) TO STDOUT (FORMAT csv, HEADER {header})"))
         stream.flush()
         os.fsync(stream.fileno())
     return name
+
+
+def _chosen(loss: TableLoss, keys: Sequence[str]) -> str:
+    """The query that gives the rows of these keys; of large objects their content, in numbered parts."""
+    if loss.numbers:
+        columns = ", ".join(f"namaskah_row.{queries.name(column)}" for column in (*loss.columns, *loss.new_columns))
+        numbers = literal(json.dumps({key: loss.numbers[key] for key in keys}))
+        return queries.OF_CONTENTS.format(columns=columns, key=text_of(loss.columns), name=loss.name, numbers=numbers)
+    wanted = literal(json.dumps(keys))
+    if loss.name == LARGE_OBJECTS:
+        return queries.LARGE_OF_KEYS.format(keys=wanted)
+    return queries.OF_KEYS.format(name=loss.name, key=text_of(loss.key or loss.columns), keys=wanted)
 
 
 def _file_name(table: str) -> str:
@@ -94,9 +103,11 @@ def deleted(live: Source, copy: Source, loss: TableLoss, folder: Path) -> str:
 
     They are found by a comparison of all keys on both sides, so their number proves the counted one.
     """
-    columns = text_of(loss.key or loss.columns)
+    columns, of = text_of(loss.key or loss.columns), f"ONLY {loss.name}"
+    if loss.name == LARGE_OBJECTS:
+        of = "pg_largeobject_metadata"
     statement = (
-        f"COPY (SELECT encode(convert_to({columns}, 'UTF8'), 'hex') FROM ONLY {loss.name} AS namaskah_row"  # noqa: S608 - names that the server quoted itself
+        f"COPY (SELECT encode(convert_to({columns}, 'UTF8'), 'hex') FROM {of} AS namaskah_row"  # noqa: S608 - names that the server quoted itself
         " ORDER BY 1) TO STDOUT"
     )
     here = copy.copied(statement)
@@ -156,13 +167,10 @@ def sums(session: Session, loss: TableLoss, wanted: Mapping[str, Any]) -> list[d
 
 
 def _sums_query(loss: TableLoss, wanted: Mapping[str, Any], keys: Sequence[str]) -> str:
-    chosen = queries.OF_KEYS.format(
-        name=loss.name, key=text_of(loss.key or loss.columns), keys=literal(json.dumps(keys))
-    )
     groups = [f"namaskah_row.{queries.name(column)}::text" for column in wanted["group_by"]]
     return queries.SUMS.format(
         groups=", ".join(groups),
         sums=", ".join(f"sum(namaskah_row.{queries.name(column)})::text" for column in wanted["sum"]),
-        rows=chosen,
+        rows=_chosen(loss, keys),
         grouped=f"GROUP BY {', '.join(groups)}" if groups else "",
     )

@@ -4,6 +4,7 @@ A row that was written before the backup's snapshot began is in the backup, as i
 the content are looked up in the restored copy: not there = inserted since, there with other content = updated since.
 What the copy has and the database has not was deleted since, and comes back. So frozen rows, rows of subtransactions
 and a database that was itself restored are no special cases: the transaction's number only says where to look.
+Tables whose definition was changed since are compared row by row, and large objects one by one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _PAGES = 4096  # of a table, read at a time
 _BATCH = 20_000  # rows looked up at a time
 _WRAP = 1 << 32
 _TOO_OLD = 1 << 31
+LARGE_OBJECTS = "large objects"  # of a report, in the place of a table's name
 
 
 @dataclass
@@ -39,6 +41,7 @@ class TableLoss:
     inserted_rows: int = 0
     gone: int = 0
     new_columns: tuple[str, ...] = ()
+    numbers: dict[str, int] = field(default_factory=dict)  # of a table without key: how many rows of each content
 
     @property
     def lost(self) -> bool:
@@ -60,26 +63,28 @@ class TableLoss:
 
 @dataclass(frozen=True)
 class Shape:
-    """A table in one of the two databases; `columns` and `key` are names, `pages` its size."""
+    """A table in one of the two databases: `columns`, `key` are names, `missing` what unwritten rows have."""
 
     columns: tuple[str, ...]
     key: tuple[str, ...]
     pages: int
     plain: str
+    missing: Mapping[str, str]
 
 
 def shapes(session: Session) -> dict[str, Shape]:
     """The tables of a database by their quoted, complete names."""
     found = session.ask(queries.TABLES)
     return {
-        name: Shape(tuple(table["columns"]), tuple(table["key"]), table["pages"], table["plain"])
+        name: Shape(tuple(table["columns"]), tuple(table["key"]), table["pages"], table["plain"], table["missing"])
         for name, table in sorted(found.items())
     }
 
 
 def measure(live: Session, copy: Session, snapshot: str) -> Iterator[TableLoss]:
     """What each table loses, whose rows differ. Both sessions are in a transaction that sees one moment only."""
-    condition = written_since(live.ask(queries.NOW)["next"], snapshot)
+    since = Since(live.ask(queries.NOW)["next"], snapshot)
+    altered = set(live.ask(queries.ALTERED.format(**{row: since.condition(row) for row in "cnae"})))
     there, backed_up = shapes(live), shapes(copy)
     for name in sorted({*there, *backed_up}):
         if name not in backed_up:
@@ -88,28 +93,59 @@ def measure(live: Session, copy: Session, snapshot: str) -> Iterator[TableLoss]:
             before = copy.ask(queries.COUNT.format(name=name))
             loss = TableLoss(name, backed_up[name].key, backed_up[name].columns, before, 0, gone=before)
         else:
-            loss = _table(live, copy, name, (there[name], backed_up[name]), condition)
+            loss = _table(live, copy, name, (there[name], backed_up[name]), since, altered=name in altered)
         if loss.lost:
             yield loss
+    loss = _large_objects(live, copy)
+    if loss.lost:
+        yield loss
 
 
 def written(session: Session, since: str) -> dict[str, int]:
     """How many rows of each table were written by transactions that the snapshot `since` did not see ended."""
-    condition = written_since(session.ask(queries.NOW)["next"], since)
-    counted = {name: session.ask(f"{queries.COUNT.format(name=name)} WHERE {condition}") for name in shapes(session)}
+    condition = Since(session.ask(queries.NOW)["next"], since).condition()
+    count = f"{queries.COUNT} AS namaskah_row WHERE {condition}"
+    counted = {name: session.ask(count.format(name=name)) for name in shapes(session)}
     return {name: number for name, number in counted.items() if number}
 
 
-def written_since(next_number: int, snapshot: str) -> str:
-    """The condition, in SQL, that holds for every row which a transaction wrote that the snapshot did not see ended.
+@dataclass(frozen=True)
+class Since:
+    """The moment of a snapshot, for the server's next transaction number is `next_number`.
 
     `snapshot` is "xmin:xmax:list" (PostgreSQL's manual, "pg_snapshot Components"): below its xmin all have ended.
-    After half of the numbers were used since, or in another cluster, a number says nothing, and every row is looked up.
     """
-    since = int(snapshot.split(":", maxsplit=1)[0])
-    if not 0 <= next_number - since < _TOO_OLD:
-        return "true"
-    return queries.CONDITION.format(epoch=next_number // _WRAP * _WRAP, next=next_number, since=since)
+
+    next_number: int
+    snapshot: str
+
+    def condition(self, row: str = "namaskah_row") -> str:
+        """What holds, in SQL, for every row which a transaction wrote that the snapshot did not see ended.
+
+        After half of the numbers were used since, or in another cluster, a number says nothing: every row is looked up.
+        """
+        since = int(self.snapshot.split(":", maxsplit=1)[0])
+        if not 0 <= self.next_number - since < _TOO_OLD:
+            return "true"
+        epoch = self.next_number // _WRAP * _WRAP
+        return queries.CONDITION.format(row=row, epoch=epoch, next=self.next_number, since=since)
+
+
+def _large_objects(live: Session, copy: Session) -> TableLoss:
+    """As of a table whose rows are the large objects and whose key is their number: each is read, on both sides."""
+    now, before = live.ask(queries.LARGE_OBJECTS), copy.ask(queries.LARGE_OBJECTS)
+    inserted = sorted(now.keys() - before.keys())
+    return TableLoss(
+        LARGE_OBJECTS,
+        ("oid",),
+        ("oid",),
+        len(before),
+        len(now),
+        inserted,
+        sorted(oid for oid in now.keys() & before.keys() if now[oid] != before[oid]),
+        len(inserted),
+        len(before.keys() - now.keys()),
+    )
 
 
 def _new_table(live: Session, name: str, shape: Shape) -> TableLoss:
@@ -121,12 +157,15 @@ def _new_table(live: Session, name: str, shape: Shape) -> TableLoss:
     return loss
 
 
-def _table(live: Session, copy: Session, name: str, both: tuple[Shape, Shape], condition: str) -> TableLoss:
+def _table(
+    live: Session, copy: Session, name: str, both: tuple[Shape, Shape], since: Since, *, altered: bool
+) -> TableLoss:
+    """Of a table that was altered every row is looked up."""
     now, before = both
     common = tuple(column for column in now.columns if column in before.columns)
     new_columns = tuple(column for column in now.columns if column not in before.columns)
     key = now.key if now.key and now.key == before.key else ()
-    words = (text_of(key or common), text_of(common), _any_value(new_columns))
+    words = (text_of(key or common), text_of(common), _any_value(new_columns, now.missing, since.condition()))
     loss = TableLoss(
         name,
         key,
@@ -135,7 +174,7 @@ def _table(live: Session, copy: Session, name: str, both: tuple[Shape, Shape], c
         live.ask(queries.COUNT.format(name=name)),
         new_columns=new_columns,
     )
-    written = _written(live, name, now, words, condition)
+    written = _written(live, name, now, words, "true" if altered else since.condition())
     if key:
         _by_key(loss, written, copy, words)
     else:
@@ -178,6 +217,7 @@ def _by_content(
         live, copy = ({row[0]: row[2] for row in _known(side, loss.name, words, batch)} for side in both)
         more = {row: number - copy.get(row, 0) for row, number in live.items() if number > copy.get(row, 0)}
         loss.inserted += sorted(more)
+        loss.numbers |= more
         loss.inserted_rows += sum(more.values())
 
 
@@ -193,8 +233,15 @@ def text_of(columns: Sequence[str]) -> str:
     return f"ROW({', '.join(f'namaskah_row.{queries.name(column)}' for column in columns)})::text"
 
 
-def _any_value(columns: Sequence[str]) -> str:
-    return " OR ".join(f"namaskah_row.{queries.name(column)} IS NOT NULL" for column in columns) or "false"
+def _any_value(columns: Sequence[str], missing: Mapping[str, str], written: str) -> str:
+    """Whether a row has a value in one of these columns, other than the one that it got without being written."""
+    row = {column: f"namaskah_row.{queries.name(column)}" for column in columns}
+    unwritten = {column: literal(missing[column]) if column in missing else "NULL" for column in columns}
+    parts = [
+        f"{row[column]} IS NOT NULL AND ({written} OR format('%s', {row[column]}) IS DISTINCT FROM {unwritten[column]})"
+        for column in columns
+    ]
+    return " OR ".join(parts) or "false"
 
 
 def batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

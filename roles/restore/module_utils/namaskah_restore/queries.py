@@ -17,6 +17,19 @@ SELECT coalesce(json_agg(DISTINCT pg_get_userbyid(owner)), '[]') FROM (
       WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         AND NOT EXISTS (SELECT FROM pg_depend e
                         WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend e
+                        WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+    UNION SELECT t.typowner FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+      WHERE t.typtype IN ('e', 'd', 'r') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend e
+                        WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e')
+    UNION SELECT n.nspowner FROM pg_namespace n
+      WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+        AND NOT EXISTS (SELECT FROM pg_depend e
+                        WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')
+    UNION SELECT lomowner FROM pg_largeobject_metadata
     UNION SELECT datdba FROM pg_database WHERE datname = current_database()) AS owners"""
 
 # All that belongs to a database and that no dump of its content carries.
@@ -113,11 +126,14 @@ def name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-# Of each table: its columns, its key, and how many pages it has. A table without a key is compared by whole rows.
+# Of each table: its columns, the constants that columns were added with and that older rows have without being written,
+# its key, and how many pages it has. A table without a key is compared by whole rows.
 TABLES = """
 SELECT coalesce(json_object_agg(format('%I.%I', n.nspname, c.relname), json_build_object(
     'columns', (SELECT coalesce(json_agg(a.attname ORDER BY a.attname COLLATE "C"), '[]') FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'missing', (SELECT coalesce(json_object_agg(a.attname, (a.attmissingval::text::text[])[1]), '{}')
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasmissing),
     'key', (SELECT coalesce(json_agg(a.attname ORDER BY a.attname COLLATE "C"), '[]')
         FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
         WHERE i.indrelid = c.oid AND i.indisprimary),
@@ -138,9 +154,34 @@ WRITTEN = """
 SELECT coalesce(json_agg(json_build_array({key}, hashtextextended({content}, 0)::text, {further})), '[]')
 FROM ONLY {name} AS namaskah_row
 WHERE ctid >= '({first},0)'::tid AND ctid < '({end},0)'::tid AND {condition}"""
-CONDITION = """(xmin::text::bigint >= 3
-    AND {epoch} + xmin::text::bigint - CASE WHEN {epoch} + xmin::text::bigint >= {next} THEN 4294967296 ELSE 0 END
-        >= {since})"""
+CONDITION = """({row}.xmin::text::bigint >= 3
+    AND {epoch} + {row}.xmin::text::bigint - CASE WHEN {epoch} + {row}.xmin::text::bigint >= {next} THEN 4294967296
+        ELSE 0 END >= {since})"""
+
+# Tables that have another name, column or meaning of a value than before, though no row of theirs was written: renamed,
+# a column dropped and added anew with a default, an enumeration's label renamed. The conditions are on catalogue rows.
+ALTERED = """
+SELECT coalesce(json_agg(format('%I.%I', n.nspname, c.relname)), '[]')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND ({c} OR {n} OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND {a})
+        OR EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype) WHERE a.attrelid = c.oid AND {e}))"""
+
+# Large objects stand in no table. They are read in parts, for a value in memory may have one gigabyte.
+_PARTS = """pg_largeobject_metadata m LEFT JOIN LATERAL (
+    WITH RECURSIVE parts (part, data) AS (
+        SELECT 0, lo_get(m.oid, 0, 16777216)
+        UNION ALL
+        SELECT part + 1, lo_get(m.oid, (part + 1)::bigint * 16777216, 16777216)
+        FROM parts WHERE length(data) = 16777216)
+    SELECT part, data FROM parts) AS p ON true"""
+LARGE_OBJECTS = f"""
+SELECT coalesce(json_object_agg(oid, content), '{{}}') FROM (
+    SELECT m.oid, string_agg(md5(p.data), '' ORDER BY p.part) AS content FROM {_PARTS} GROUP BY m.oid) AS objects"""  # noqa: S608 - made of this file's own words
+LARGE_OF_KEYS = f"""
+SELECT m.oid, p.part, p.data FROM {_PARTS}
+WHERE m.oid::text IN (SELECT json_array_elements_text({{keys}})) ORDER BY 1, 2"""  # noqa: S608 - made of this file's own words
 
 KNOWN = """
 SELECT coalesce(json_agg(json_build_array(key, content, number)), '[]') FROM (
@@ -154,6 +195,15 @@ COUNT = "SELECT to_json(count(*)) FROM ONLY {name}"
 OF_KEYS = """
 SELECT namaskah_row.* FROM ONLY {name} AS namaskah_row
 WHERE {key} IN (SELECT json_array_elements_text({keys}))"""
+
+# Of rows that are told apart by nothing but their content: as many of each as are lost.
+OF_CONTENTS = """
+SELECT {columns} FROM (
+    SELECT namaskah_row.*, {key} AS namaskah_key,
+        row_number() OVER (PARTITION BY {key} ORDER BY namaskah_row.ctid DESC) AS namaskah_number
+    FROM ONLY {name} AS namaskah_row WHERE {key} IN (SELECT json_object_keys({numbers}))) AS namaskah_row
+    JOIN json_each_text({numbers}) AS wanted ON wanted.key = namaskah_row.namaskah_key
+WHERE namaskah_row.namaskah_number <= wanted.value::bigint"""
 
 SUMS = """
 SELECT coalesce(json_agg(json_build_array(groups, number, sums)), '[]') FROM (
