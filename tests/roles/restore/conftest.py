@@ -69,14 +69,14 @@ class Restores:
         """The settings of one step, some changed."""
         return settings.read({**CONTRACT, "allow": allow}, RUN, self.words(), self.restore_words(**changed))
 
-    def backup(self, proof: str = "after", live: dict[str, str] = LIVE) -> str:
+    def backup(self, proof: str = "after", live: dict[str, str] = LIVE, **changed: Any) -> str:
         """Make a backup; its id. Unproved, for the restore proves it once more, where a test is not about the proof.
 
-        `live` is what runs while it is made.
+        `live` is what runs while it is made; `changed` are settings other than usual.
         """
         before = signal.getsignal(signal.SIGTERM)
         with patch.object(backup_story, "ALWAYS_BEFORE", 0):
-            asked = backup_settings.read(CONTRACT, RUN, live, {**self.words(), "proof": proof})
+            asked = backup_settings.read(CONTRACT, RUN, live, {**self.words(), "proof": proof, **changed})
             made = backup_story.make(asked)
         signal.signal(signal.SIGTERM, before)
         self.latest = str(made["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.namaskah_backups import warm
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, keeping, queries, story
 
@@ -141,6 +142,31 @@ def test_a_second_restore_of_the_same_backup_loses_only_what_was_written_since(
     filled.sql("INSERT INTO ledger VALUES (7, 7)", "DELETE FROM payments WHERE id = 9", role="owner")
     told = restores.prepare(backup)
     assert told["loss"]["rows"] == {"inserted": 1, "updated": 0, "deleted": 1}
+
+
+def test_a_kept_proved_copy_is_swapped_in_and_not_restored_once_more(filled: Cluster, restores: Restores) -> None:
+    """A database that pg_restore had filled would be another one: it is told by its number."""
+    filled.sql("GRANT owner TO prover", database="postgres")
+    try:
+        backup = restores.backup("before", keep_proof=True)
+    finally:
+        filled.sql("REVOKE owner FROM prover", database="postgres")
+    before, kept = content(filled), warm.of(restores.root / backup)
+    assert kept is not None
+    number = "SELECT oid FROM pg_database WHERE datname = '{}'"
+    copy = filled.sql(number.format(kept["database"]), database="postgres")
+    damage(filled)
+    assert restores.prepare(backup)["phase"] == "ready"
+    assert warm.of(restores.root / backup) is None, "no record promises what is used"
+    done = exchange.swap_in(restores.asked(), final=True)
+    assert filled.sql(number.format("shop"), database="postgres") == copy
+    assert content(filled) == before
+    assert done["loss"]["rows"] == {"inserted": 25, "updated": 7, "deleted": 3}
+    assert filled.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'payments'") == "owner"
+    assert filled.sql("SELECT has_table_privilege('app', 'payments', 'SELECT')") == "t"
+    assert filled.sql("SELECT has_database_privilege('prover', 'shop', 'CONNECT')") == "f"
+    assert filled.databases() == ["postgres", "shop", done["kept"], "template0", "template1"]
+    assert restores.prepare(backup)["phase"] == "ready", "from the dump, for there is no copy any more"
 
 
 def test_a_named_backup_of_other_code_is_restored_and_told(filled: Cluster, restores: Restores) -> None:
