@@ -89,7 +89,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
             return steps[words["state"]]()
     except OSError as error:
         where, why = str(error.filename or asked.folder), error.strerror or str(error)
-        next_step = "free space, mend the disk or give the deploy user its rights; then try again"
+        next_step = "free space, mend the disk or give the deploy user its rights; then: namaskah-deploy recover ENV"
         raise Failure("failed", "The restore's record cannot be written or read", where, why, next_step) from error
 
 

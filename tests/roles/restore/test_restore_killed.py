@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,85 @@ def mended(shop: Cluster, restores: Restores, expected: str, phase: str, serving
     assert mending.recover(restores.asked(), serving)["state"] == "nothing"
     assert restores.restore("")["phase"] == "confirmed"
     assert rows(shop) == NEW
+
+
+@pytest.fixture
+def slow(shop: Cluster, restores: Restores) -> Iterator[Callable[[Callable[[], Any]], Failure]]:
+    """Makes a restore that stays inside its fill; what is given is done then, and how the restore failed returned."""
+    shop.sql(
+        "CREATE FUNCTION slow(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN"
+        " IF current_setting(''namaskah.slow'', true) = ''on'' THEN PERFORM pg_sleep(60); END IF; RETURN true; END'",
+        "ALTER TABLE payments ADD CHECK (slow(id))",
+        "DELETE FROM payments WHERE id > 100",
+        role="owner",
+    )
+    restores.backup()
+    shop.sql("INSERT INTO payments SELECT generate_series(101, 1000)", role="owner")
+    shop.sql("ALTER ROLE restorer SET namaskah.slow = 'on'", database="postgres")
+    filling = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.payments %FROM stdin%'"
+
+    def interrupt(act: Callable[[], Any]) -> Failure:
+        failures: list[Failure] = []
+
+        def restoring() -> None:
+            try:
+                restores.prepare("")
+            except Failure as failure:
+                failures.append(failure)
+
+        worker = threading.Thread(target=restoring)
+        worker.start()
+        until(lambda: shop.sql(filling, database="postgres") == "1", "pg_restore to fill the table")
+        act()
+        worker.join()
+        return failures[0]
+
+    yield interrupt
+    shop.sql("ALTER ROLE restorer RESET namaskah.slow", database="postgres")
+
+
+def restoring_processes(restores: Restores) -> list[int]:
+    """Every real pg_restore of this test."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"/pg_restore") and str(restores.root).encode() in words[-2]:
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.fault("restore killed", ends="old release", where="pg_restore, while the new database is filled")
+def test_a_killed_pg_restore_leaves_the_live_database_and_nothing_else(
+    shop: Cluster, restores: Restores, slow: Callable[[Callable[[], Any]], Failure]
+) -> None:
+    there = shop.databases()
+
+    def kill() -> None:
+        (process,) = restoring_processes(restores)
+        os.kill(process, signal.SIGKILL)
+
+    failure = slow(kill)
+    assert "ended by signal 9" in failure.why
+    assert rows(shop) == OLD
+    assert shop.databases() == there
+    assert restores.phases() == ["abandoned"]
+    shop.sql("ALTER ROLE restorer RESET namaskah.slow", database="postgres")
+    mended(shop, restores, OLD, "nothing")
+
+
+@pytest.mark.fault("database: stops during the restore", ends="old release", where="the new database is being filled")
+def test_a_server_that_stops_while_the_new_database_is_filled_is_named_and_mended(
+    shop: Cluster, restores: Restores, slow: Callable[[Callable[[], Any]], Failure]
+) -> None:
+    failure = slow(lambda: shop.stop("immediate"))
+    shop.start()
+    assert failure.what == "The backup cannot be restored"
+    assert "terminating connection" in failure.why or "server closed the connection" in failure.why
+    assert rows(shop) == OLD
+    assert restores.phases() == ["restoring"], "nobody could drop it while the server was away"
+    shop.sql("ALTER ROLE restorer RESET namaskah.slow", database="postgres")
+    mended(shop, restores, OLD, "abandoned")
 
 
 SWAP_STEPS = [

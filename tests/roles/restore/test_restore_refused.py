@@ -127,7 +127,7 @@ def test_a_damaged_backup_is_not_restored(shop: Cluster, restores: Restores) -> 
     assert shop.sql("SELECT count(*) FROM payments") == "1"
 
 
-@pytest.mark.fault("restore killed", ends="old release", where="a trigger of the backup fails in the copy")
+@pytest.mark.fault("backup not restorable", ends="old release", where="a CHECK of the backup fails in the new database")
 def test_a_backup_that_cannot_be_restored_leaves_nothing(shop: Cluster, restores: Restores) -> None:
     shop.sql(
         "CREATE FUNCTION picky(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN"

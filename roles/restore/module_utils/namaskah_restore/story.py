@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -88,11 +89,17 @@ def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dic
             record["loss"] = report.take(tools, asked, (live, record["reference"]), wanted, folder)
             record = records.write(asked, record, "ready")
         except BaseException:
-            for name in (record["new"], record["reference"]):
-                copy.drop(tools, asked, name)
-            records.write(asked, record, "abandoned")
+            _abandon(tools, asked, record)
             raise
     return {"changed": True, **records.summary(record)}
+
+
+def _abandon(tools: Tools, asked: Asked, record: Record) -> None:
+    """Drop what was made. What cannot be dropped or written now stays on record for recovery: told is the cause."""
+    with contextlib.suppress(Failure, OSError):
+        for name in (record["new"], record["reference"]):
+            copy.drop(tools, asked, name)
+        records.write(asked, record, "abandoned")
 
 
 def _taken_up(tools: Tools, asked: Asked, backup: Backup, live: str, release: str) -> Record | None:
