@@ -29,10 +29,8 @@ SHAPE = [
     "CREATE TABLE pair_before (LIKE pair INCLUDING ALL)",
     "CREATE TABLE loose (v text, n int)",
     "CREATE TABLE loose_before (LIKE loose)",
-    (
-        "CREATE TABLE child (id int PRIMARY KEY, v text,"
-        " keyed bigint REFERENCES keyed ON DELETE CASCADE ON UPDATE CASCADE)"
-    ),  # fmt: skip
+    "CREATE TABLE child (id int PRIMARY KEY, v text, keyed bigint)",
+    "ALTER TABLE child ADD FOREIGN KEY (keyed) REFERENCES keyed ON DELETE CASCADE ON UPDATE CASCADE",
     "CREATE TABLE part (id int, at int, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)",
     "CREATE TABLE part_a PARTITION OF part FOR VALUES FROM (0) TO (30)",
     "CREATE TABLE part_b PARTITION OF part FOR VALUES FROM (30) TO (60)",
@@ -111,7 +109,8 @@ def statement(chance: random.Random) -> str:
 
 TABLES = """SELECT json_object_agg(c.oid::regclass, coalesce((SELECT json_agg(a.attname) FROM pg_index i
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
-    WHERE i.indrelid = c.oid AND i.indisprimary), '[]')) FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"""
+    WHERE i.indrelid = c.oid AND i.indisprimary), '[]'))
+    FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"""
 COLUMNS = (
     "SELECT json_agg(attname) FROM pg_attribute WHERE attrelid = '{}'::regclass AND attnum > 0 AND NOT attisdropped"
 )
