@@ -6,8 +6,9 @@ import json
 
 import pytest
 from ansible.module_utils.namaskah_backups import warm
+from ansible.module_utils.namaskah_host import files
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_restore import exchange, keeping, queries, story
+from ansible.module_utils.namaskah_restore import exchange, keeping, queries, records, story
 
 from tests.roles.backup.postgres import Cluster
 from tests.roles.restore.conftest import RELEASE, Restores
@@ -177,3 +178,31 @@ def test_a_named_backup_of_other_code_is_restored_and_told(filled: Cluster, rest
         story.prepare(restores.asked(), "", RELEASE, "b" * 40)
     assert "bbbbbbbbbbbb ran" in caught.value.why
     assert filled.sql("SELECT 1") == "1"
+
+
+def test_a_kept_database_is_dropped_by_the_restore_that_comes_after_its_days(
+    filled: Cluster, restores: Restores
+) -> None:
+    """By its number: neither the live database nor one that has its name by now is meant."""
+    backup = restores.backup()
+    first, second = restores.restore(backup), restores.restore(backup)
+    asked = restores.asked()
+    record = next(one for one in records.all_of(asked) if one["id"] == first["id"])
+    moments = {**record["moments"], "confirmed": "2026-01-01T00:00:00Z"}
+    files.write_json(records.folder_of(asked, record) / records.FILE, {**record, "moments": moments}, 0o600)
+    told = restores.prepare(backup)
+    assert told["notes"] == [f"database {first['kept']} was kept for 7 days and dropped"]
+    assert first["kept"] not in filled.databases()
+    assert second["kept"] in filled.databases(), "its days are not over"
+    assert [one["kept"] for one in keeping.listed(asked)["restores"] if "kept" in one] == ["", second["kept"]]
+    assert filled.sql("SELECT count(*) FROM payments") == "100"
+
+
+def test_an_extension_comes_back_with_its_table(cluster: Cluster, restores: Restores) -> None:
+    cluster.sql("GRANT CREATE ON DATABASE shop TO owner", "CREATE EXTENSION citext")
+    cluster.sql("CREATE TABLE person (name citext UNIQUE)", "INSERT INTO person VALUES ('Asha')", role="owner")
+    backup = restores.backup()
+    cluster.sql("DELETE FROM person", role="owner")
+    done = restores.restore(backup)
+    assert cluster.sql("SELECT count(*) FROM person WHERE name = 'ASHA'") == "1"
+    assert done["loss"]["rows"] == {"inserted": 0, "updated": 0, "deleted": 1}

@@ -10,8 +10,10 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, mending, properties, records, rights, story
 
+from tests.roles.backup import postgres
 from tests.roles.backup.postgres import Cluster
-from tests.roles.restore.conftest import Restores
+from tests.roles.backup.test_backup_versions import newest
+from tests.roles.restore.conftest import Restores, equip
 from tests.roles.waiting import until
 
 
@@ -176,4 +178,56 @@ def test_another_database_under_the_name_is_not_swapped(shop: Cluster, restores:
 def test_there_is_nothing_to_swap_back_before_a_restore(shop: Cluster, restores: Restores) -> None:
     with pytest.raises(Failure, match="nothing to swap back"):
         exchange.swap_back(restores.asked())
+    assert shop.sql("SELECT count(*) FROM payments") == "1"
+
+
+@pytest.mark.fault("backup not restorable", ends="refused", where="a role of the dump was dropped since")
+def test_a_role_of_the_dump_that_was_dropped_since_is_named_before_anything_is_made(
+    shop: Cluster, restores: Restores
+) -> None:
+    shop.sql("CREATE ROLE auditor", "GRANT SELECT ON payments TO auditor")
+    restores.backup()
+    shop.sql("DROP OWNED BY auditor", "DROP ROLE auditor")
+    failure = restores.refused("")
+    assert failure.kind == "refused"
+    assert "auditor" in failure.why
+    assert restores.phases() == [], "it was known before the long restore"
+
+
+@pytest.mark.fault("backup not restorable", ends="refused", where="a setting that only a superuser gives")
+def test_a_setting_that_only_a_superuser_may_give_is_named_before_anything_is_made(
+    shop: Cluster, restores: Restores
+) -> None:
+    shop.sql("ALTER DATABASE shop SET log_min_duration_statement = 5000")
+    failure = restores.refused("")
+    assert failure.kind == "refused"
+    assert 'GRANT SET ON PARAMETER log_min_duration_statement TO "restorer"' in failure.why
+    assert restores.phases() == [], "it was known before the long restore"
+    shop.sql("GRANT SET ON PARAMETER log_min_duration_statement TO restorer", database="postgres")
+    try:
+        assert restores.restore("")["phase"] == "confirmed"
+    finally:
+        shop.sql("REVOKE SET ON PARAMETER log_min_duration_statement FROM restorer", database="postgres")
+    assert shop.sql("SHOW log_min_duration_statement") == "5s"
+
+
+def test_a_template_of_another_locale_is_refused_with_both_locales(shop: Cluster, restores: Restores) -> None:
+    shop.sql("CREATE DATABASE odd OWNER owner TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'", database="postgres")
+    failure = restores.refused("", template="odd")
+    assert "C.UTF-8" in failure.why
+    assert "incompatible with the collation of the template database" in failure.why
+    assert shop.sql("SELECT count(*) FROM payments") == "1"
+
+
+@pytest.mark.fault("backup not restorable", ends="refused", where="made of a newer PostgreSQL than the server's")
+def test_a_backup_of_a_newer_server_is_refused_by_an_older_one(shop: Cluster, restores: Restores) -> None:
+    with newest() as binaries, postgres.running(binaries) as newer:
+        equip(newer)
+        newer.sql("CREATE TABLE payments (id int PRIMARY KEY)", role="admin")
+        made = Restores(newer, restores.folder).backup()
+        major = newer.sql("SHOW server_version").partition(".")[0]
+    failure = restores.refused(made)
+    assert failure.kind == "refused"
+    assert f"made of PostgreSQL {major}" in failure.why
+    assert restores.phases() == []
     assert shop.sql("SELECT count(*) FROM payments") == "1"

@@ -10,6 +10,17 @@ SELECT json_build_object(
     'acts_for', (SELECT json_agg(o.rolname) FROM pg_roles o WHERE pg_has_role(o.oid, 'USAGE')))
 FROM pg_roles r WHERE r.rolname = current_user"""
 
+VERSION = "SELECT to_json(current_setting('server_version_num')::int)"
+
+# Of settings of a database (and of roles in it): those that neither the role nor, for its own, that role may give.
+# {allowed} is `MAY_SET`, or false where the server knows no right to set one parameter (before version 15).
+UNSETTABLE = """
+SELECT coalesce(json_agg(json_build_array(s.name, wanted.role)), '[]')
+FROM pg_settings s JOIN (SELECT coalesce(nullif(e ->> 0, ''), current_user) AS role, lower(e ->> 1) AS name
+    FROM json_array_elements({settings}::json) AS e) AS wanted ON lower(s.name) = wanted.name
+WHERE s.context IN ('superuser', 'superuser-backend') AND NOT {allowed}"""
+MAY_SET = "has_parameter_privilege(wanted.role, s.name, 'SET')"
+
 # Every role whose objects a restore makes.
 OWNERS = """
 SELECT coalesce(json_agg(DISTINCT pg_get_userbyid(owner)), '[]') FROM (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.namaskah_backups.catalogue import some
+from ansible.module_utils.namaskah_backups.manifest import Backup
 from ansible.module_utils.namaskah_backups.proof import MAINTENANCE
 from ansible.module_utils.namaskah_backups.queries import literal
 from ansible.module_utils.namaskah_backups.session import Session
@@ -17,6 +19,7 @@ from . import queries
 from .settings import Asked
 
 _NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,62}")
+_RIGHT_TO_SET = 150000  # server_version_num; see GRANT, "SET"
 SLOTS, SUPERUSERS = "replication-slots", "superuser-sessions"
 
 
@@ -37,12 +40,39 @@ def check_role(server: Session, asked: Asked, properties: Mapping[str, Any], own
         (not state["stats"], f"it does not see what sessions do (GRANT pg_read_all_stats TO {user})"),
         *((True, f"it has not the rights of {role} (GRANT {queries.name(role)} TO {user})") for role in lacking),
     ]
+    wrongs += [
+        (True, f"{role} may not give the setting {name} (GRANT SET ON PARAMETER {name} TO {queries.name(role)})")
+        for name, role in _unsettable(server, properties)
+    ]
     said = [why for holds, why in wrongs if holds]
     if said:
         next_step = "give the role what is named in brackets, or provision with provision_database_restore"
         raise Failure(
             "refused", f"{state['user']} cannot restore the database", asked.where, "; ".join(said), next_step
         )
+
+
+def _unsettable(server: Session, properties: Mapping[str, Any]) -> list[list[str]]:
+    """Settings of the database, each with the role that would have to give it and may not."""
+    wanted = [(role, entry.partition("=")[0]) for role, entries in properties["settings"] for entry in entries]
+    allowed = queries.MAY_SET if server.ask(queries.VERSION) >= _RIGHT_TO_SET else "false"
+    settings = literal(json.dumps(wanted))
+    found: list[list[str]] = server.ask(queries.UNSETTABLE.format(settings=settings, allowed=allowed))
+    return found
+
+
+def check_backup(server: Session, asked: Asked, backup: Backup) -> None:
+    """Raise Failure when this server cannot take the backup: it is older, or has not the roles of its objects."""
+    wanted = backup.content["database"]
+    version = server.ask(queries.VERSION)
+    missing = sorted(set(wanted["fingerprint"]["roles"]) - set(server.ask(queries.ROLE)["roles"]))
+    what = f"Backup {backup.id} cannot be restored here"
+    if wanted["version_num"] // 10000 > version // 10000:
+        why = f"it was made of PostgreSQL {wanted['version']}, and the server is version {version // 10000}"
+        raise Failure("refused", what, asked.where, why, "restore it on a server of that version or a newer one")
+    if missing:
+        why = f"the server has no role {', '.join(missing)}, which objects of the backup belong to or are granted to"
+        raise Failure("refused", what, asked.where, why, "create it, as it was when the backup was made")
 
 
 def check_name(name: str, asked: Asked) -> None:

@@ -26,6 +26,7 @@ def check(asked: Asked, backup_id: str, commit: str = "") -> dict[str, Any]:
     backup = chosen(asked, backup_id, commit)
     with rights.maintenance(tools, asked) as server:
         found = meeting.check(tools, asked, server, live)
+        rights.check_backup(server, asked, backup)
     return {"backup": backup.id, "database": live, "clients": found["clients"], "forecast": forecast(backup)}
 
 
@@ -78,6 +79,7 @@ def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dic
         wanted = backup.content["database"]
         with rights.maintenance(tools, asked) as server:
             meeting.check(tools, asked, server, live)
+            rights.check_backup(server, asked, backup)
             notes = [f"database {name} was left by a killed restore" for name in copy.sweep(tools, asked, server)]
             notes += keeping.retire(tools, asked, server)
             like = properties.read(server, live)
