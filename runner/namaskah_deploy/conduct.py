@@ -52,6 +52,15 @@ def run(request: Request, launch_plan: LaunchPlan, run_id: str, session: Session
     """
     started = datetime.now(UTC)
     session = replace(session, display=Unfailing(session.display))
+    try:
+        return _conducted(request, launch_plan, run_id, session, started)
+    finally:  # whatever happens, the terminal gets its cursor back
+        session.display.close()
+
+
+def _conducted(
+    request: Request, launch_plan: LaunchPlan, run_id: str, session: Session, started: datetime
+) -> tuple[Report, Path | None]:
     record = _begin_record(session, request, launch_plan, run_id) if session.state else None
     hosts = plan.application_hosts(launch_plan, session.environment)
     recovery: Part | None = None

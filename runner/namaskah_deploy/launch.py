@@ -30,6 +30,7 @@ _RUNNER_OWN = frozenset(
     {"ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_RETRY_FILES_ENABLED", "AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS"}
     | {"RUNNER_ONLY_FAILED_EVENTS"},
 )
+_OWN_FOLDER = "ANSIBLE_LOCAL_TEMP"
 Listener = Callable[[Event], None]
 
 
@@ -78,6 +79,9 @@ def run(
         problems = _follow(child, listen, redact=redact, wish=wish, tick=tick, termination=termination, others=others)
         thread.join()
         termination.kill_rest()
+        if child.code is None and not child.problem and not termination.began:
+            child.problem = "ansible-playbook was killed, by somebody or by the system where memory was short"
+            termination.kill_orphans(_OWN_FOLDER, str(_temporary(folder)))
     if child.problem and not termination.began:
         problems.append(child.problem)
     problems += [f"process {pid} could not be ended" for pid in termination.left()]
@@ -140,7 +144,7 @@ def _runner(plan: LaunchPlan, folder: Path, put: Callable[[dict[str, Any]], None
 
     own = folder / "env"
     own.mkdir(mode=0o700)
-    (folder / "tmp").mkdir(mode=0o700)
+    _temporary(folder).mkdir(mode=0o700)
     _write(own / "extravars", extra_variables(plan))
     _write(own / "settings", json.dumps({"pexpect_timeout": _POLL, "suppress_ansible_output": True}))
     config = RunnerConfig(
@@ -166,8 +170,13 @@ def _environment(prepared: Mapping[str, str], wanted: Mapping[str, str], folder:
     """Return the child's environment: the plan's, and what ansible-runner itself needs to be told of events."""
     own = {name: prepared[name] for name in _RUNNER_OWN if name in prepared}
     own["ANSIBLE_CALLBACK_PLUGINS"] = prepared["ANSIBLE_CALLBACK_PLUGINS"].rpartition(":")[2]
-    own["ANSIBLE_LOCAL_TEMP"] = str(folder / "tmp")  # modules and their arguments are packed there
+    own[_OWN_FOLDER] = str(_temporary(folder))
     return {**wanted, **own}
+
+
+def _temporary(folder: Path) -> Path:
+    """Return where modules and their arguments are packed: no other run is told of this folder."""
+    return folder / "tmp"
 
 
 def _write(path: Path, text: str) -> None:

@@ -72,6 +72,19 @@ class Termination:
             if _lives(process) and not _belongs_to_host(process):
                 _send(process, signal.SIGKILL)
 
+    def kill_orphans(self, variable: str, value: str) -> None:
+        """Kill what a main process left that died without being asked to: it had this variable in its environment.
+
+        Its workers are forks of it, so they have its command as well; what a host started with that variable has not.
+        """
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                forked = any("ansible-playbook" in word for word in process.cmdline()[:3])
+                if forked and process.environ().get(variable) == value:
+                    below = process.children(recursive=True)
+                    self._tree.update({one.pid: one for one in (process, *below)})
+        self.kill_rest()
+
     def left(self) -> list[int]:
         """Return the ids of the processes that still live."""
         return [pid for pid, process in self._tree.items() if _lives(process) and not _belongs_to_host(process)]

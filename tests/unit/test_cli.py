@@ -9,7 +9,9 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,12 @@ from namaskah_deploy.outcome import Code
 from tests.unit.small import LOST, World, declare, world
 
 PROGRAM = """
-import json, sys
+import fcntl, json, os, sys, termios
 from pathlib import Path
 from namaskah_deploy import cli
 from tests.unit.small import World
+if os.isatty(0) and os.getsid(0) == os.getpid():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the terminal of this session, whose keys are signals
 made = World(Path(sys.argv[1]))
 cli.main([*sys.argv[2:], "--inventory", str(made.inventory)], made.surroundings(terminal=sys.stdin.isatty()))
 """
@@ -35,9 +39,11 @@ def _run(made: World, *words: str, terminal: bool = False, **environ: str) -> in
     return cli.run([*words, "--inventory", str(made.inventory)], made.surroundings(terminal=terminal, **environ))
 
 
-def _start(made: World, *words: str, **streams: Any) -> subprocess.Popen[str]:
+def _start(
+    made: World, *words: str, variables: Mapping[str, str] | None = None, **streams: Any
+) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'runner'}", "TERM": "xterm"}
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'runner'}", "TERM": "xterm", **(variables or {})}
     command = [sys.executable, "-c", PROGRAM, str(made.root), *words]
     return subprocess.Popen(command, cwd=root, env=environment, text=True, **streams)
 
@@ -334,6 +340,104 @@ def test_at_a_terminal_a_release_is_confirmed_and_drawn(tmp_path: Path) -> None:
     assert "\x1b[" in text
     assert "activation" in text
     assert made.serving() == {"web1": "v2", "web2": "v2"}
+
+
+LONGEST = 4095  # bytes of a path
+HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
+
+
+class Terminal:
+    """The command with a pseudo-terminal of its own, at which a person types."""
+
+    def __init__(self, made: World, *words: str, **variables: str) -> None:
+        self.ours, theirs = pty.openpty()
+        # With echo on, as a shell leaves it: what the command changes has to be put back.
+        self.before = termios.tcgetattr(theirs)
+        self.theirs = theirs
+        self.seen = ""
+        self.process = _start(
+            made, *words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, variables=variables
+        )
+
+    def read(self) -> str:
+        if select.select([self.ours], [], [], 0.2)[0]:
+            self.seen += os.read(self.ours, 65536).decode(errors="replace")
+        return self.seen
+
+    def wait_for(self, *texts: str) -> None:
+        end = time.monotonic() + SECONDS
+        while not all(text in self.read() for text in texts):
+            assert time.monotonic() < end, self.seen[-3000:]
+            assert self.process.poll() is None, self.seen[-3000:]
+
+    def type(self, key: str) -> None:
+        os.write(self.ours, key.encode())
+
+    def end(self) -> int:
+        """Wait for the end; assert that the terminal is as it was, with its cursor."""
+        end = time.monotonic() + SECONDS
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.seen[-3000:]
+            self.read()
+        self.read()
+        assert termios.tcgetattr(self.theirs) == self.before
+        assert self.seen.rfind(SHOWN) > self.seen.rfind(HIDDEN), self.seen[-2000:]
+        os.close(self.theirs)
+        os.close(self.ours)
+        return self.process.returncode
+
+
+@pytest.mark.parametrize(
+    ("keys", "slow", "said"),
+    [
+        pytest.param(1, "preparation", "Stopping as soon as the running step is over", id="once: when it is safe"),
+        pytest.param(2, "verification", "Stopping now", id="twice: at once"),
+    ],
+)
+@pytest.mark.fault("controller interrupted", ends="returned", where="Ctrl-C at the terminal")
+def test_ctrl_c_is_answered_and_leaves_the_terminal_as_it_was(tmp_path: Path, keys: int, slow: str, said: str) -> None:
+    made = world(tmp_path, small_slow=slow, small_seconds=3 if keys == 1 else 47.5)
+    at = Terminal(made, "production", "--yes")
+    at.wait_for(HIDDEN, slow)
+    time.sleep(1)
+    tree = _descendants(at.process)
+    for _ in range(keys):
+        at.type("\x03")
+        at.wait_for("Stopping")
+    at.wait_for(said)
+    assert at.end() == Code.INTERRUPTED, at.seen[-3000:]
+    assert made.serving() == OLD
+    assert [one for one in tree if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_command_that_fails_by_a_mistake_gives_the_cursor_back(tmp_path: Path) -> None:
+    """Here the folder of the run cannot be made: its name would be too long."""
+    made = world(tmp_path)
+    folder = tmp_path
+    while len(str(folder)) < LONGEST - 230:
+        folder /= "x" * 200
+    folder /= "x" * (LONGEST - 10 - len(str(folder)))
+    folder.mkdir(parents=True)
+    at = Terminal(made, "production", "--yes", XDG_RUNTIME_DIR=str(folder))
+    assert at.end() != Code.DONE
+    assert HIDDEN in at.seen
+    assert "File name too long" in at.seen
+    assert made.serving() == OLD
+
+
+def test_a_playbook_that_is_killed_has_its_hosts_brought_back(tmp_path: Path) -> None:
+    """Only ansible-playbook dies, as where memory is short: the command line brings back and leaves no worker."""
+    made = world(tmp_path, small_slow="verification", small_seconds=47.5)
+    process = _start(made, "production", "--yes", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    _wait_for("verification ...", process)
+    time.sleep(1)
+    tree = _descendants(process)
+    psutil.Process(process.pid).children()[0].kill()
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == Code.RETURNED, output
+    assert "ansible-playbook was killed" in output
+    assert made.serving() == OLD
+    assert [one for one in tree if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_at_a_terminal_no_is_the_default(tmp_path: Path) -> None:

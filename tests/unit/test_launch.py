@@ -219,6 +219,34 @@ def test_a_play_that_does_not_hear_is_not_left_to_go_on(
     assert not part.reached("finish")
 
 
+@pytest.mark.usefixtures("_nothing_left")
+def test_a_playbook_that_is_killed_leaves_no_worker_behind(tmp_path: Path) -> None:
+    """As by the kernel where memory is short: nobody asked it to end, and its workers are in sessions of their own."""
+    began = time.monotonic()
+    killed: list[psutil.Process] = []
+
+    def kill(event: Event) -> None:
+        if isinstance(event, HostStarted) and (event.action, event.phase) == ("raw", "verification") and not killed:
+            killed.append(_main_of(os.getpid()))
+            threading.Timer(1, killed[0].kill).start()
+
+    plan = plan_of(world(tmp_path, small_slow="verification", small_seconds=LONG), "verify")
+    end, part = _run(plan, listen=kill)
+    assert time.monotonic() - began < LONG - 10
+    assert not end.stopped
+    assert not part.good
+    assert any("was killed" in problem for problem in end.problems), end
+    assert list((tmp_path / "memory").iterdir()) == []
+
+
+def _main_of(pid: int) -> psutil.Process:
+    """Return the ansible-playbook below a process, not one of its workers."""
+    (main,) = [
+        child for child in psutil.Process(pid).children() if any("ansible-playbook" in word for word in child.cmdline())
+    ]
+    return main
+
+
 def test_two_runs_do_not_know_each_other(tmp_path: Path) -> None:
     """A folder that is used again would give the second run the variables of the first."""
     made = world(tmp_path, {"web1": {}})
