@@ -21,6 +21,8 @@ import ansible.module_utils
 import pytest
 from ansible.module_utils.namaskah_host import activation, journal, lease
 from ansible.module_utils.namaskah_host.drain import begin
+from ansible.module_utils.namaskah_host.files import write_json
+from ansible.module_utils.namaskah_host.observed import running_processes
 
 from tests.host.conftest import FolderHost
 
@@ -29,6 +31,7 @@ MODULES = {path.stem.removeprefix("namaskah_"): path for path in ROOT.glob("role
 CONTROLLER = {"machine": "here", "boot": "one", "pid": 1, "started": 1}
 BACKUPS = {"settings": {"root": "/nowhere", "service": "shop"}}
 IN_BALANCER = [{"balancer_host": "lb", "result": {"in_service": True, "sessions": 0}}]
+VERIFY = {"words": '{"http": [], "websockets": []}', "timeout": 1, "patience": 1, "settle": 3}
 
 # What each is asked to do; several where it does several things.
 UNDER_THE_LEASE: dict[str, list[dict[str, Any]]] = {
@@ -53,6 +56,7 @@ UNDER_THE_LEASE: dict[str, list[dict[str, Any]]] = {
         for state in ("prepared", "swapped", "confirmed", "returned", "recovered", "dropped")
     ],
     "schema": [{"state": "settled"}],
+    "verify": [VERIFY],
 }
 EXEMPT = {
     "balancer": "its host keeps no lease: namaskah_drain, under the lease, tells it until when it may act (below)",
@@ -70,7 +74,6 @@ EXEMPT = {
     "target": "reads only",
     "validation": "on the controller: observes",
     "variables": "on the controller: compares names",
-    "verify": "reads only",
     "weigh": "on the controller: judges",
 }
 # Those that read a host, with what they are asked.
@@ -193,3 +196,22 @@ def test_a_database_is_not_swapped_by_a_word_whose_time_is_over(host: FolderHost
     answer = asked("restore", {**common(host, run), **words})
     assert answer["failure"]["class"] == "refused"
     assert "is over" in answer["failure"]["why"]
+
+
+def test_a_long_verification_renews_the_lease(host: FolderHost, late: dict[str, Any]) -> None:
+    own = lease.recorded(host.contract)
+    assert own is not None
+    write_json(lease.lease_file(host.contract), {**own, "term": 2, "expires": time.time() + 2})
+    # It waits until the youngest process has lived for `settle` seconds.
+    own_folder = str(host.contract.root)
+    started = [one["started"] for one in running_processes(host.contract) if one["cwd"].startswith(own_folder)]
+    settle = time.time() - max(started) + 5
+    asked("verify", {**common(host, {**late, "fence": own["fence"]}), **VERIFY, "settle": settle})
+    write_json(lease.lease_file(host.contract), {**(kept := renewed(host)), "term": own["term"]})
+    assert kept["expires"] > time.time()
+
+
+def renewed(host: FolderHost) -> dict[str, Any]:
+    found = lease.holder(host.contract)
+    assert found is not None, "it was over before the step was"
+    return found

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_checks.verification import verify
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.working import working_if_held
 
 DOCUMENTATION = r"""
 module: namaskah_verify
@@ -15,9 +19,10 @@ description:
     asks each instance on its own socket, watches it for C(settle) seconds, and asks the host's front.
   - With C(where=public), on the controller, asks the public address only.
   - With C(where=words), asks nothing and only reads the questions, for a preflight.
-  - Changes nothing. No check at all is a failure.
+  - Changes nothing of the application; in a run it works under the lease, which it renews. No check at all is a failure.
 options:
   contract: {type: dict, required: true, description: The shared variables of the application on this host.}
+  run: {type: dict, default: {}, description: "The run that verifies: id, by, fence."}
   where: {type: str, choices: [host, public, words], default: host, description: What is verified.}
   url: {type: str, default: "", description: Scheme, host and port that are asked; empty asks none.}
   name: {type: str, default: "", description: Host header and name in the certificate; empty is the domain.}
@@ -60,6 +65,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "contract": {"type": "dict", "required": True},
+            "run": {"type": "dict", "default": {}},
             "where": {"type": "str", "choices": ["host", "public", "words"], "default": "host"},
             "url": {"type": "str", "default": ""},
             "name": {"type": "str", "default": ""},
@@ -76,7 +82,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result, failure = verify(module.params)
+        contract, run = Contract(module.params["contract"]), module.params["run"]
+        on_host = module.params["where"] == "host"
+        with working_if_held(contract, run, "verify") if on_host else contextlib.nullcontext():
+            result, failure = verify(module.params)
     except Failure as error:
         module.fail_json(msg=str(error), failure=error.as_dict())
     if failure:
