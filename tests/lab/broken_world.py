@@ -19,6 +19,8 @@ World = Callable[[Guarded], AbstractContextManager[None]]
 HOLDER = {"namaskah_run_id": "hand-1", "namaskah_by": "asha@desk", "namaskah_reason": "a release by hand"}
 SUDO_LINE = "/usr/bin/systemctl start dashboard-web@green.service"
 OLD_CLIENTS = "/opt/old-clients"
+REPOSITORY = "git.example.org/dashboard.git"
+NAMES_SECONDS = 120  # a check of the host ends after 30, the others need theirs
 
 
 @contextmanager
@@ -149,6 +151,20 @@ def old_clients(application: Guarded) -> Iterator[None]:
 
 
 @contextmanager
+def silent_names(application: Guarded) -> Iterator[None]:
+    """The repository is known by its name alone, and no name server answers; the wait for it has a bound."""
+    host = application.lab.hosts["app1"]
+    host.silence_names()
+    begin = time.monotonic()
+    try:
+        with inventory(application, namaskah_repository=f"git://{REPOSITORY}"):
+            yield
+        assert time.monotonic() - begin < NAMES_SECONDS
+    finally:
+        host.answer_names()
+
+
+@contextmanager
 def refused_tags(application: Guarded) -> Iterator[None]:
     """The remote takes no tag."""
     hook = application.lab.origin.path(application.sample) / "hooks" / "pre-receive"
@@ -217,6 +233,7 @@ KINDS: dict[World, str] = {
     full_backup_root: "disk full: backups",
     silent_database: "database: down",
     old_clients: "database: client too old",
+    silent_names: "name service silent",
     held_lease: "two runs at once",
 }
 

@@ -25,8 +25,12 @@ class Faults(Access):
         else:
             self._port.set_link("down")
 
+    def lose_controller(self) -> None:
+        """Let every packet between the host and the controller vanish; hosts reach each other and their database."""
+        self._port.drop_controller()
+
     def restore_network(self) -> None:
-        """Undo cut_network and slow_network."""
+        """Undo cut_network, lose_controller and slow_network."""
         self._port.set_link("up")
         self._port.pass_packets()
         self._port.full_rate()
@@ -34,6 +38,18 @@ class Faults(Access):
     def slow_network(self, kilobits: int) -> None:
         """Limit what the host sends to `kilobits` per second."""
         self._port.limit_rate(kilobits)
+
+    def silence_names(self) -> None:
+        """Let name servers answer nothing: questions go to the controller, and no answer or refusal comes back."""
+        self.run(["cp", "--archive", "/etc/resolv.conf", "/root/resolv.conf"], check=False)
+        self.write("/etc/resolv.conf", f"nameserver {self._port.network.controller}\n")
+        self._port.drop_names()
+
+    def answer_names(self) -> None:
+        """Undo silence_names."""
+        self.run(["rm", "-f", "/etc/resolv.conf"])
+        self.run(["mv", "/root/resolv.conf", "/etc/resolv.conf"], check=False)
+        self._port.pass_packets()
 
     def limit_disk(self, path: str, megabytes: int) -> None:
         """Put folder `path` on a small file system of its own, with its content, owner and mode."""

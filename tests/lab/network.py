@@ -105,8 +105,29 @@ class Port(NamedTuple):
         )
         self._inside(["nft", "-f", "-"], stdin=rules)
 
+    def drop_controller(self) -> None:
+        """Let every packet from and to the controller vanish; the lab's hosts reach each other."""
+        controller = self.network.controller
+        rules = (
+            "table inet cut {\n"
+            f"chain in {{ type filter hook input priority -300; policy accept; ip saddr {controller} drop; }}\n"
+            f"chain out {{ type filter hook output priority -300; policy accept; ip daddr {controller} drop; }}\n"
+            "}\n"
+        )
+        self._inside(["nft", "-f", "-"], stdin=rules)
+
+    def drop_names(self) -> None:
+        """Let answers of name servers vanish, and the word that there is none."""
+        rules = (
+            "table inet cut {\n"
+            "chain in { type filter hook input priority -300; policy accept;\n"
+            "udp sport 53 drop; tcp sport 53 drop; icmp type destination-unreachable drop; }\n"
+            "}\n"
+        )
+        self._inside(["nft", "-f", "-"], stdin=rules)
+
     def pass_packets(self) -> None:
-        """Undo `drop_packets`; nothing to undo is fine."""
+        """Undo the methods above that drop something; nothing to undo is fine."""
         self._inside(["nft", "delete", "table", "inet", "cut"], check=False)
 
     def limit_rate(self, kilobits: int) -> None:

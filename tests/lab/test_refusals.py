@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.plugin import FaultLog
 from tests.lab import broken_world as world
-from tests.lab.broken_world import HOLDER, OLD_CLIENTS, SUDO_LINE, World
+from tests.lab.broken_world import HOLDER, OLD_CLIENTS, REPOSITORY, SUDO_LINE, World
 from tests.lab.guarded import Guarded
 from tests.lab.unchanged import refs, unchanged
 
@@ -107,29 +106,36 @@ def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_pa
 # --- The world: found by preflight ----------------------------------------------------------------
 
 
+WORLDS: list[tuple[World, int, tuple[str, ...]]] = [
+    (world.missing_variable, FAILED, ("'namaskah_repository' is undefined", "app1", "nothing was switched")),
+    (world.misspelt_variable, FAILED, ("namaskah_keep_release", "did you mean namaskah_keep_releases?")),
+    (world.misspelt_policy, FAILED, ("quorom", "namaskah_on_failure", "return, quorum, ask")),
+    (world.wordy_quorum, FAILED, ("namaskah_quorum", "not most of them")),
+    (world.unreachable_host, UNREACHABLE, ("app1", "cannot be reached", "ssh app1")),
+    (world.wrong_host_key, UNREACHABLE, ("app1", "ost key verification failed", "known_hosts")),
+    (world.missing_sudo_line, FAILED, (f"no sudo line allows `{SUDO_LINE}`", "provision the host")),
+    (world.full_root, FAILED, ("/srv/dashboard", "MiB", "free space")),
+    (world.full_backup_root, FAILED, ("There is no room", "/var/backups/dashboard")),
+    (world.silent_database, UNREACHABLE, ("The database does not answer", "refused")),
+    (world.old_clients, FAILED, ("pg_dump is older than the server", "13.4", OLD_CLIENTS, "postgresql-client-15")),
+    (
+        world.silent_names,
+        FAILED,
+        (f"the host cannot read git://{REPOSITORY}", "name resolution", "check the address, the network"),
+    ),
+    (world.held_lease, LEASE_HELD, (HOLDER["namaskah_by"], HOLDER["namaskah_run_id"], HOLDER["namaskah_reason"])),
+]
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "expected"),
     [
-        (world.missing_variable, FAILED, ("'namaskah_repository' is undefined", "app1", "nothing was switched")),
-        (world.misspelt_variable, FAILED, ("namaskah_keep_release", "did you mean namaskah_keep_releases?")),
-        (world.misspelt_policy, FAILED, ("quorom", "namaskah_on_failure", "return, quorum, ask")),
-        (world.wordy_quorum, FAILED, ("namaskah_quorum", "not most of them")),
-        (world.unreachable_host, UNREACHABLE, ("app1", "cannot be reached", "ssh app1")),
-        (world.wrong_host_key, UNREACHABLE, ("app1", "ost key verification failed", "known_hosts")),
-        (world.missing_sudo_line, FAILED, (f"no sudo line allows `{SUDO_LINE}`", "provision the host")),
-        (world.full_root, FAILED, ("/srv/dashboard", "MiB", "free space")),
-        (world.full_backup_root, FAILED, ("There is no room", "/var/backups/dashboard")),
-        (world.silent_database, UNREACHABLE, ("The database does not answer", "refused")),
-        (world.old_clients, FAILED, ("pg_dump is older than the server", "13.4", OLD_CLIENTS, "postgresql-client-15")),
-        (world.held_lease, LEASE_HELD, (HOLDER["namaskah_by"], HOLDER["namaskah_run_id"], HOLDER["namaskah_reason"])),
+        pytest.param(wrong, *further, id=wrong.__name__, marks=pytest.mark.fault(world.KINDS[wrong], ends="refused"))
+        for wrong, *further in WORLDS
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_world_that_does_not_allow_it(
-    guarded: Guarded, fault_log: FaultLog, wrong: World, code: int, expected: tuple[str, ...]
-) -> None:
+def test_a_world_that_does_not_allow_it(guarded: Guarded, wrong: World, code: int, expected: tuple[str, ...]) -> None:
     """The operator reads what is wrong, where and what to do; nothing was begun."""
-    fault_log.inject(world.KINDS[wrong], ends="refused")
     with unchanged(guarded), wrong(guarded), unchanged(guarded):
         done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
     contains(said(done), *expected)
@@ -148,27 +154,23 @@ def test_a_ref_that_is_not_on_the_remote(guarded: Guarded) -> None:
 # --- What only shows while the release is being prepared ------------------------------------------
 
 
+NO_REQUIREMENT = ("install the requirements", "prometheus_client==999.0.0", "nothing was switched")
+UNBUILT: list[tuple[str, str, tuple[str, ...]]] = [
+    ("plain", "broken-requirement", NO_REQUIREMENT),
+    ("cli", "broken-requirement", NO_REQUIREMENT),
+    ("cli", "without-manage", ("manage.py", "nothing was switched")),
+]
+
+
 @pytest.mark.parametrize(
     ("way", "ref", "expected"),
     [
-        (
-            "plain",
-            "broken-requirement",
-            ("install the requirements", "prometheus_client==999.0.0", "nothing was switched"),
-        ),
-        (
-            "cli",
-            "broken-requirement",
-            ("install the requirements", "prometheus_client==999.0.0", "nothing was switched"),
-        ),
-        ("cli", "without-manage", ("manage.py", "nothing was switched")),
+        pytest.param(*case, marks=pytest.mark.fault(UNBUILDABLE[case[1]], ends="old release", where=case[0]))
+        for case in UNBUILT
     ],
 )
-def test_a_commit_that_cannot_be_built(
-    guarded: Guarded, fault_log: FaultLog, way: str, ref: str, expected: tuple[str, ...]
-) -> None:
+def test_a_commit_that_cannot_be_built(guarded: Guarded, way: str, ref: str, expected: tuple[str, ...]) -> None:
     """The live release is left alone, and no record makes a half-made one a target; the backup of the run may stay."""
-    fault_log.inject(UNBUILDABLE[ref], ends="old release", where=way)
     if ref not in str(refs(guarded)):
         world.tag_without(guarded, ref, "manage.py")
     records = ["find", f"{guarded.root}/releases", "-name", ".release.json"]
