@@ -135,7 +135,7 @@ def everything(host: FolderHost) -> str:
     for folder in (host.contract.root, host.runtime):
         for path in sorted(folder.rglob("*")):
             if path.is_symlink() or path.is_file():
-                told.update(os.readlink(path).encode() if path.is_symlink() else path.read_bytes())
+                told.update(str(path.readlink()).encode() if path.is_symlink() else path.read_bytes())
             told.update(f"{path} {path.lstat().st_mode}".encode())
     return told.hexdigest()
 

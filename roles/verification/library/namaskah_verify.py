@@ -19,7 +19,8 @@ description:
     asks each instance on its own socket, watches it for C(settle) seconds, and asks the host's front.
   - With C(where=public), on the controller, asks the public address only.
   - With C(where=words), asks nothing and only reads the questions, for a preflight.
-  - Changes nothing of the application; in a run it works under the lease, which it renews. No check at all is a failure.
+  - Changes nothing of the application. In a run it works under the lease, and renews it.
+  - No check at all is a failure.
 options:
   contract: {type: dict, required: true, description: The shared variables of the application on this host.}
   run: {type: dict, default: {}, description: "The run that verifies: id, by, fence."}
