@@ -20,6 +20,7 @@ from typing import Any
 import ansible.module_utils
 import pytest
 from ansible.module_utils.namaskah_host import activation, journal, lease
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.drain import begin
 from ansible.module_utils.namaskah_host.files import write_json
 from ansible.module_utils.namaskah_host.observed import running_processes
@@ -196,6 +197,20 @@ def test_a_database_is_not_swapped_by_a_word_whose_time_is_over(host: FolderHost
     answer = asked("restore", {**common(host, run), **words})
     assert answer["failure"]["class"] == "refused"
     assert "is over" in answer["failure"]["why"]
+
+
+def test_recovery_gives_a_lease_back_where_nothing_was_ever_released(tmp_path: Path) -> None:
+    """The run got this host, and was refused another one."""
+    contract = Contract({"root": str(tmp_path), "host": "here", "lease_ttl": 600})
+    run = {"id": "first", "by": "tests", "reason": "", "controller": CONTROLLER}
+    other = lease.acquire(contract, {**run, "id": "other"})
+    words = {"contract": contract.raw, "run": {**run, "fence": 0}, "why": "refused elsewhere"}
+    assert asked("recover", words)["result"]["state"] == "nothing"
+    assert lease.recorded(contract) == other, "somebody else's stays"
+    lease.release(contract, "other")
+    lease.acquire(contract, run)
+    assert asked("recover", words)["result"]["state"] == "nothing"
+    assert lease.recorded(contract) is None
 
 
 def test_a_long_verification_renews_the_lease(host: FolderHost, late: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     """Recover under the lease, which is taken from a run that is over, never from a living one."""
     asked = module.params
     if not (contract.root / "releases").is_dir():
+        # It may have got its lease here and been refused on another host.
+        lease.release(contract, run["id"], int(run.get("fence") or 0))
         return {"host": contract.host, "state": "nothing", "serving": None, "from": None, "to": None, "why": ""}
     run = {**run, "kind": "recover", "id": run["id"] or f"recover-{secrets.token_hex(4)}"}
     run["fence"] = lease.acquire(contract, run, proved=asked["proved"], ending=True)["fence"]
