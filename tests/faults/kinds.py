@@ -25,7 +25,7 @@ HOST = {
     "host unreachable during": "a host's network is cut in the middle of a run",
     "host slow": "the network of a host takes seconds for each answer",
     "sshd stopped": "sshd of one host is stopped in the middle of a run",
-    "host rebooted": "a host is powered off and booted again in the middle of a run",
+    "host rebooted": "a host is powered off and booted in the middle of a run, or all on it killed and started",
     "host key changed": "a host answers with another key than the known one",
     "clock wrong": "a host's clock is an hour ahead or behind",
     "name service silent": "a host's name servers do not answer",

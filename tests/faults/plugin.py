@@ -6,7 +6,8 @@
         fault_log.site(load.report)          # optional: what the site did meanwhile
 
 A parametrised test is one injection a case (`pytest.param(..., marks=pytest.mark.fault(...))` where the kind differs).
-A test that injects several adds each with `fault_log.inject(kind, ends=..., loads=[report])`.
+A test that injects several adds each with `fault_log.inject(kind, ends=..., loads=[report])`, and says beforehand which
+ones by the marker `injects(kind, ...)`: it fails when it passed without one of them.
 Kinds stand in kinds.py; a word that is not there is an error of the test.
 """
 
@@ -16,6 +17,7 @@ import subprocess
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -92,6 +94,16 @@ def _log(item: pytest.Item) -> FaultLog:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that passed without a fault that it promised by its marker `injects`."""
+    result = yield
+    missing = _promised(item) - {kind for kind, *_ in _log(item).further}
+    if missing:
+        pytest.fail(f"it says that it injects {', '.join(sorted(missing))}, and did not", pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -105,9 +117,20 @@ def pytest_runtest_makereport(
     return report
 
 
+def kinds_of(item: pytest.Item) -> set[str]:
+    """Return the kinds of faults that a test injects when it passes."""
+    return {mark.args[0] for mark in item.iter_markers("fault")} | _promised(item)
+
+
+def _promised(item: pytest.Item) -> set[str]:
+    return {kind for mark in item.iter_markers("injects") for kind in mark.args}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a marker whose words are not known before anything runs."""
     for item in items:
+        for kind in _promised(item):
+            _kind(kind)
         for mark in item.iter_markers("fault"):
             _kind(mark.args[0])
             _known(mark.kwargs.get("ends", ENDS[0]))

@@ -98,6 +98,7 @@ def live(host: FolderHost) -> Release:
     return Release(host.contract, run["release"])
 
 
+@pytest.mark.injects("drift: edited file", "drift: current moved")
 def test_each_difference_has_its_name_and_its_override(host: FolderHost, fault_log: FaultLog) -> None:
     release = live(host)
     assert names(host) == []

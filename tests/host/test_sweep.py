@@ -33,7 +33,7 @@ SAMPLE = 4
 CONFIRM = 90.0  # seconds: no case lasts as long
 PATIENT = 60.0  # seconds for a start: no case is about a slow one
 KINDS = ("deploy", "rollback")
-FAULTS = ("controller killed", "host rebooted")
+FAULTS = ("working module killed", "host rebooted")
 ENDS = ("resume", "abort")
 
 CHILD = """
@@ -227,12 +227,21 @@ def sweep(host: FolderHost, folder: Path, sample: int | None) -> list[Case]:
     return chosen
 
 
-def test_killed_at_some_records_a_run_ends_as_a_clean_one(host: FolderHost, tmp_path: Path, fault_log: Any) -> None:
-    for case in sweep(host, tmp_path, SAMPLE):
+def recorded(fault_log: Any, cases: list[Case]) -> None:
+    """Record the cases, which ended as they should."""
+    for case in cases:
         end = "resumed" if case.end == "resume" else "aborted"
         fault_log.inject(case.fault, ends=end, where=f"{case.kind}, record {case.point}, {case.end}")
 
 
+@pytest.mark.injects(*FAULTS)
+def test_killed_at_some_records_a_run_ends_as_a_clean_one(host: FolderHost, tmp_path: Path, fault_log: Any) -> None:
+    recorded(fault_log, sweep(host, tmp_path, SAMPLE))
+
+
 @pytest.mark.soak
-def test_killed_at_every_record_a_run_ends_as_a_clean_one(host: FolderHost, tmp_path: Path) -> None:
-    assert len(sweep(host, tmp_path, None)) > 100
+@pytest.mark.injects(*FAULTS)
+def test_killed_at_every_record_a_run_ends_as_a_clean_one(host: FolderHost, tmp_path: Path, fault_log: Any) -> None:
+    cases = sweep(host, tmp_path, None)
+    assert len(cases) > 100
+    recorded(fault_log, cases)

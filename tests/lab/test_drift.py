@@ -133,6 +133,9 @@ CASES: list[tuple[Change, str, str, str]] = [
     (service_stopped, "drift-process", "service worker@", "drift: service stopped"),
     (tag_moved, "drift-tag", "on the remote now", "git: tag moved"),
 ]
+# The release whose files were edited has to stay the one that `current` names, and of a disabled unit that does not run
+# systemd has read nothing that could be out of date.
+ALONE = (current_by_hand, boot_off)
 
 
 def text(done: subprocess.CompletedProcess[str]) -> str:
@@ -172,13 +175,11 @@ def test_a_change_by_hand_is_seen_and_stops_a_release(fleet: Application, change
     assert after.returncode == DONE, text(after)
 
 
+@pytest.mark.injects(*(kind for change, *_, kind in CASES if change not in ALONE))
 def test_all_changes_at_once_are_told_and_each_stops_a_release(fleet: Application, fault_log: FaultLog) -> None:
     """One `status` names every change by its place, one refusal every name that would override it."""
     first = fleet.lab.group("app")[0]
-    # The release whose files were edited has to stay the one that `current` names, and of a disabled unit that does
-    # not run systemd has read nothing that could be out of date.
-    alone = (current_by_hand, boot_off)
-    cases = sorted((case for case in CASES if case[0] not in alone), key=lambda case: case[0] is unit_not_loaded)
+    cases = sorted((case for case in CASES if case[0] not in ALONE), key=lambda case: case[0] is unit_not_loaded)
     with ExitStack() as stack:
         for change, *_ in cases:
             stack.enter_context(contextmanager(change)(fleet, first))
@@ -193,6 +194,7 @@ def test_all_changes_at_once_are_told_and_each_stops_a_release(fleet: Applicatio
     assert after.returncode == DONE, text(after)
 
 
+@pytest.mark.injects("drift: hosts differ")
 def test_hosts_that_differ_are_told_and_made_one_by_name(fleet: Application, fault_log: FaultLog) -> None:
     """One host is released alone: the fleet is split, until a release is told to make it one."""
     first = fleet.lab.group("app")[0]

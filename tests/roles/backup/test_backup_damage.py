@@ -97,6 +97,7 @@ RECORDED = {
 }
 
 
+@pytest.mark.injects(*RECORDED.values())
 def test_random_damage_is_always_found(
     kept: dict[str, Any], backups: Backups, tmp_path: Path, fault_log: FaultLog
 ) -> None:
