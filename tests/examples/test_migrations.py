@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from ansible.module_utils.namaskah_backups import catalogue, dump, settings, tools
+from ansible.module_utils.namaskah_backups import session as backup_session
 from ansible.module_utils.namaskah_host import lease
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, all_of
@@ -19,6 +22,7 @@ from ansible.module_utils.namaskah_schema import difference, session
 from ansible.module_utils.namaskah_schema.gate import Gate
 
 from tests.roles.playing import Played, play
+from tests.roles.waiting import until
 
 from .conftest import Schemas
 from .postgres import Cluster
@@ -133,15 +137,21 @@ def test_a_pruned_release_is_judged_by_what_was_kept(site: Build) -> None:
     assert "judged when it has been prepared again" in unknown.sentence()
 
 
+BACK = {"dashboard": "migrate --noinput payments 0001_initial", "ledger": "alembic downgrade 0001"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize(("policy", "kept"), [("breaking", True), ("keep", True), ("reverse", False)])
-def test_what_was_committed_before_a_failing_migration(policy: str, kept: bool, site: Build, postgres: Cluster) -> None:
-    one = site("dashboard", migrate_on_failure=policy)
+def test_what_was_committed_before_a_failing_migration(
+    name: str, policy: str, kept: bool, site: Build, postgres: Cluster
+) -> None:
+    one = site(name, migrate_on_failure=policy)
     with pytest.raises(Failure) as failed:
         Gate(one.contract, one.prepared("broken-migration")).apply()
     said = "APPLIED AND KEPT before it failed" if kept else "APPLIED AND REVERSED again"
-    assert f"{said}: payments.0002_payment_note" in failed.value.why
+    assert f"{said}: {NAMES[name][0]}" in failed.value.why
     assert ("note" in columns(postgres, one)) is kept
-    assert ("migrate --noinput payments 0001_initial" in failed.value.next_step) is kept
+    assert (BACK[name] in failed.value.next_step) is kept
 
 
 def test_the_printed_line_undoes_it(site: Build, postgres: Cluster) -> None:
@@ -206,6 +216,39 @@ def test_no_migration_beside_a_dump(site: Build, postgres: Cluster) -> None:
             dump.wait()
 
 
+def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Cluster, folder: Path) -> None:
+    """The very session and dump of the backup role, which go by another name than pg_dump."""
+    one = site("dashboard", migrate_wait=20)
+    run = one.prepared("v1.3.0")
+    services = folder / "services"
+    services.write_text(f"[own]\nhost={postgres.socket}\nuser=postgres\ndbname={urlsplit(one.database).path[1:]}\n")
+    usual = {name: option.get("default", "") for name, option in settings.ARGUMENTS.items()}
+    given = {
+        "root": str(folder),
+        "service": "own",
+        "service_file": str(services),
+        "client_path": str(postgres.programs),
+    }
+    asked = settings.read({"host": "here"}, {}, {}, {**usual, **given})
+    programs = tools.candidates(asked)[0]
+    own = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'namaskah-backup'"
+    with psql(postgres, one, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE") as holder:
+        with backup_session.Session(programs, asked, "own") as counting:
+            written = dump.start(programs, asked, folder, 0, catalogue.open_snapshot(counting)["exported"])
+            try:
+                until(lambda: postgres.query(own, one.database) >= "2", "the backup's sessions")
+                one.settings["migrate_wait"] = 1
+                with pytest.raises(Failure, match="being dumped: namaskah-backup of postgres") as refused:
+                    Gate(one.contract, run).apply()
+                assert refused.value.kind == "refused"
+                assert "note" not in columns(postgres, one)
+            finally:
+                written.program.stop()
+        holder.kill()
+    until(lambda: postgres.query(own, one.database) == "0", "the end of the backup")
+    assert Gate(one.contract, run).apply()["applied"] == NAMES["dashboard"][:1]
+
+
 @pytest.mark.fault("release: migration waits for a lock", ends="old release")
 def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -> None:
     one = site("ledger")
@@ -244,6 +287,41 @@ def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Clus
     assert columns(postgres, one) == before
     assert postgres.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", one.database) == "0"
     assert Gate(one.contract, run).apply()["applied"] == ["0002_note"]
+
+
+@pytest.mark.fault("release: migration waits for a lock", ends="new release", where="until the next try")
+def test_a_table_that_is_let_go_between_two_tries_is_migrated_by_the_second(site: Build, postgres: Cluster) -> None:
+    """Its user goes on until the first try has given up, and is gone before the next one."""
+    one = site("ledger")
+    run = one.prepared("v1.3.0")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'payments'::regclass"
+    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments") as user:
+
+        def let_go() -> None:
+            for count in ("1", "0"):
+                until(lambda count=count: postgres.query(waiting, one.database) == count, f"{count} that wait")
+            user.kill()
+
+        leaving = threading.Thread(target=let_go)
+        leaving.start()
+        found = Gate(one.contract, run).apply()
+        leaving.join()
+    assert (found["applied"], found["tries"]) == (["0002_note"], 2)
+    assert "note" in columns(postgres, one)
+
+
+def test_what_is_said_of_the_schema_goes_before_what_was_found(site: Build, postgres: Cluster) -> None:
+    """`breaking` refuses what nothing was found against, `compatible` lets through what was found to break."""
+    one = site("ledger", schema="breaking")
+    with pytest.raises(Failure, match="namaskah_schema says so") as refused:
+        Gate(one.contract, one.prepared("v1.3.0")).apply()
+    assert refused.value.kind == "refused"
+    assert "note" not in columns(postgres, one)
+    assert Gate(one.contract, one.prepared("v1.1.0")).look()["schema"] == "compatible"  # nothing is pending
+    one.settings["schema"] = "compatible"
+    found = one.migrate("v2.0.0")
+    assert (found["applied"], found["schema"]) == (NAMES["ledger"], "breaking")
+    assert any("renamed to amount_minor" in line for line in found["told"])  # it is told all the same
 
 
 def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Cluster) -> None:
