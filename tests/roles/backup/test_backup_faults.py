@@ -98,7 +98,7 @@ def test_prover_without_the_right_to_make_databases_is_refused_before_the_dump(
 
 @pytest.mark.fault("database: client too old", ends="refused")
 def test_older_client_is_refused(backups: Backups) -> None:
-    """The one stand-in of these tests: a pg_dump that says it is older, since no older one is on this machine."""
+    """The one stand-in of these tests: a pg_dump that says it is older; test_backup_versions.py has a real one."""
     folder = backups.folder / "old"
     folder.mkdir()
     for name in ("psql", "pg_restore", "createdb", "dropdb"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from ansible.module_utils.namaskah_backups import space
+from ansible.module_utils.namaskah_backups import proof, space
+from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.roles.backup import postgres
 from tests.roles.backup.conftest import TASK, Backups
 from tests.roles.backup.postgres import Cluster
+from tests.roles.backup.test_backup_compare import Looker
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,23 @@ def test_extension_of_superusers_needs_a_template(cluster: Cluster, backups: Bac
     cluster.sql("CREATE DATABASE proving TEMPLATE template0 IS_TEMPLATE true", database="postgres")
     cluster.sql("CREATE EXTENSION pageinspect", database="proving")
     assert backups.make(proof_template="proving")["proof"] == "proved"
+
+
+@pytest.mark.fault("backup not restorable", ends="found", where="a template of another locale")
+def test_another_locale_is_refused_and_seen(filled: Cluster, backups: Backups) -> None:
+    """No copy is made in it; and a copy that lies in it all the same, however that came, differs."""
+    options = "LC_COLLATE 'C' LC_CTYPE 'C' IS_TEMPLATE true"
+    filled.sql(f"CREATE DATABASE proving TEMPLATE template0 {options}", database="postgres")
+    failure = backups.fail(proof_template="proving")
+    assert failure["what"] == "The scratch database cannot be made"
+    assert "collation" in failure["why"]
+    made = backups.make()
+    wanted = backups.manifest(made)["database"]
+    filled.run("pg_restore", "-h", str(filled.folder), "-U", "admin", "-d", "proving", f"{made['path']}/database.dump")
+    look = Looker(filled, backups.folder)
+    with pytest.raises(Failure, match=r"collate is C, not C.UTF-8; ctype is C, not C.UTF-8") as differs:
+        proof.compare(look.tools, replace(look.settings, proof_service="look"), "proving", wanted)
+    assert differs.value.why.count(";") == 1, "nothing else differs"
 
 
 @pytest.mark.fault("backup not restorable", ends="found")

@@ -74,6 +74,55 @@ def test_dump_is_compressed_by_the_best_that_the_tools_have(versions: Backups) -
         assert chosen.split(":")[0] == shown[1] == best
 
 
+@pytest.mark.fault("database: client too old", ends="refused")
+def test_client_of_an_older_version_is_refused_by_us_as_by_itself(versions: Backups) -> None:
+    """The system's own pg_dump, which is older than the newest server: it says no as well, but only when it dumps."""
+    server = major(versions.cluster.binaries)
+    if major(postgres.BINARIES) >= server:
+        versions.cluster.sql("SELECT 1")
+        assert versions.make(client_path=str(postgres.BINARIES))["proof"] == "proved"
+        return
+    for state in ("checked", "made"):
+        failure = versions.fail(client_path=str(postgres.BINARIES), state=state)
+        assert failure["class"] == "refused"
+        assert failure["what"] == "pg_dump is older than the server"
+        assert f"the newest pg_dump here is {major(postgres.BINARIES)}" in failure["why"]
+        assert f"postgresql-client-{server}" in failure["next"]
+    words = ["-h", str(versions.cluster.folder), "-U", "admin", "-d", "shop", "-f", "/dev/null"]
+    itself = subprocess.run([postgres.BINARIES / "pg_dump", *words], capture_output=True, text=True, check=False)
+    assert itself.returncode == 1
+    assert "server version mismatch" in itself.stderr
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.fault("backup not restorable", ends="found", where="on a server of another version")
+def test_proof_on_a_server_of_another_version(backups: Backups, versions: Backups) -> None:
+    """A newer server proves what an older one dumped; an older one cannot, and says why."""
+    for asking, proving in ((backups, versions.cluster), (versions, backups.cluster)):
+        own = asking.cluster.service_file.read_text()
+        entry = f"[elsewhere]\nhost={proving.folder}\nuser=prover\ndbname=postgres\n"
+        asking.cluster.service_file.write_text(own + entry)
+        before = proving.databases()
+        try:
+            if major(proving.binaries) >= major(asking.cluster.binaries):
+                assert asking.make(proof_service="elsewhere")["proof"] == "proved"
+            else:
+                failure = asking.fail(proof_service="elsewhere")
+                assert failure["what"] == "The backup cannot be restored"
+                assert "unrecognized configuration parameter" in failure["why"]
+        finally:
+            asking.cluster.service_file.write_text(own)
+        assert proving.databases() == before
+
+
+def major(binaries: Path) -> int:
+    """The version of the programs in a folder."""
+    said = subprocess.run([binaries / "pg_dump", "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\(PostgreSQL\) (\d+)", said)
+    assert found
+    return int(found[1])
+
+
 def test_collation_of_the_original_is_the_copys(versions: Backups) -> None:
     """Text sorts, and unique indexes judge, by the collation: the server's own default is another one here."""
     cluster = versions.cluster

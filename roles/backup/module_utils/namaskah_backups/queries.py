@@ -9,6 +9,12 @@ _UNBROUGHT = (
     "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{0}'::regclass AND e.objid = {1} AND e.deptype = 'e')"
 )
 
+# A constant with its type, or a call with no more than a name or a constant in it.
+_SIMPLE = (
+    r"'^(''([^'']|'''')*''|-?[0-9.]+|true|false|NULL|[a-z_]+\([^()]*\)|[A-Z_]+)"
+    r"(::[a-z_ .\"]+(\([0-9,]+\))?)?$'"
+)
+
 IDENTITY = """
 SELECT json_build_object(
     'name', d.datname, 'version', current_setting('server_version'),
@@ -61,7 +67,8 @@ FROM pg_largeobject_metadata m LEFT JOIN LATERAL (
 EXTENSIONS = "SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension"
 
 # One line per object, so that a difference can be named. Left out: what PostgreSQL makes by itself for partitions
-# (a dump does not keep its names) and the text of expressions (it changes when it is read back).
+# (a dump does not keep its names) and the text of expressions (it changes when it is read back): of a default only
+# a constant or a bare call is compared, of a view its columns, of a function the text between its quotes.
 OBJECTS = """
 SELECT coalesce(json_object_agg(kind, names), '{{}}') FROM (
   SELECT kind, json_agg(name ORDER BY name COLLATE "C") AS names FROM (
@@ -98,9 +105,37 @@ SELECT coalesce(json_object_agg(kind, names), '{{}}') FROM (
         LEFT JOIN pg_class c ON c.oid = t.typrelid
       WHERE (t.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {own} AND {unbrought_type}
     UNION ALL
+    SELECT 'column', format('%I.%I.%I %s%s%s%s%s', n.nspname, c.relname, a.attname,
+        format_type(a.atttypid, a.atttypmod), CASE WHEN a.attcollation = t.typcollation THEN '' ELSE
+        format(' COLLATE %s', a.attcollation::regcollation) END, CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+        CASE WHEN a.attidentity <> '' THEN format(' identity %s', a.attidentity) ELSE '' END,
+        CASE WHEN a.attgenerated <> '' THEN ' generated' WHEN pg_get_expr(d.adbin, d.adrelid) ~ {simple}
+        THEN ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) WHEN a.atthasdef THEN ' DEFAULT an expression' ELSE '' END)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+        JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' AND a.attnum > 0
+        AND NOT a.attisdropped AND {own} AND {unbrought_class}
+    UNION ALL
+    SELECT 'index form', format('%I.%I is %s%s (%s)%s', n.nspname, x.relname,
+        CASE WHEN i.indisunique THEN 'unique ' ELSE '' END, m.amname, (SELECT string_agg(concat_ws(' ',
+            coalesce(a.attname, 'an expression'), o.opcname, i.indoption[k]), ', ' ORDER BY k)
+          FROM generate_series(0, i.indnatts - 1) AS k LEFT JOIN pg_opclass o ON o.oid = i.indclass[k]
+            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND i.indkey[k] > 0),
+        CASE WHEN i.indpred IS NULL THEN '' ELSE ' of some rows' END)
+      FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_am m ON m.oid = x.relam JOIN pg_namespace n ON n.oid = x.relnamespace
+      WHERE i.indisvalid AND x.relpersistence <> 't' AND {own} AND {unbrought_class}
+    UNION ALL
+    SELECT 'function text', format('%s returns %s, %s %s%s %s', p.oid::regprocedure,
+        format_type(p.prorettype, NULL), l.lanname, p.provolatile,
+        CASE WHEN p.prosecdef THEN ' by its owner' ELSE '' END, md5(p.prosrc))
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+      WHERE {own} AND {unbrought_function}
+    UNION ALL
     SELECT 'extension', x.extname FROM pg_extension x
   ) AS objects GROUP BY kind) AS kinds""".format(  # noqa: S608 - made of this file's own words
     own=_OWN,
+    simple=_SIMPLE,
     unbrought_schema=_UNBROUGHT.format("pg_namespace", "n.oid"),
     unbrought_class=_UNBROUGHT.format("pg_class", "c.oid"),
     unbrought_type=_UNBROUGHT.format("pg_type", "t.oid"),
