@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -120,6 +121,30 @@ def test_files_of_an_application_host_are_archived_without_a_database(release: R
     unpacked = Path(played.result("Unpack the files of the backup")["folder"]) / "media" / "photo"
     assert unpacked.stat().st_size == 5000
     assert "neither a database" in release(role("check"), groups=("app", "files")).failure()["why"]
+
+
+def test_of_two_hosts_whose_backups_have_one_name_the_one_with_files_unpacks_them(
+    release: Releases, tmp_path: Path
+) -> None:
+    """A dump and the uploads of the same release may begin in the same second."""
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "photo").write_bytes(b"x" * 100)
+    made = release(role(), groups=("app", "files"), backup_paths=[str(media)]).result("Await the backup")
+    other = tmp_path / "other"
+    shutil.copytree(made["path"], other / made["id"], ignore=shutil.ignore_patterns("files.tar.gz"))
+    variables = {name: value for name, value in release.variables.items() if name != "backup_root"}
+    further = f"[database]\nbase backup_root={other}\n[files:vars]\nbackup_root={release.backups.root}\n"
+    played = play(
+        [role("extract")],
+        tmp_path / "play",
+        variables={**variables, "backup_list_id": made["id"]},
+        groups=("app", "files"),
+        further=further,
+    )
+    unpacked = played.result("Unpack the files of the backup")["folder"]
+    assert unpacked == str(release.backups.root / f"extracted-{made['id']}")
+    assert list(other.iterdir()) == [other / made["id"]]
 
 
 def test_playbook_makes_a_backup_that_a_plain_run_can_list(release: Releases, tmp_path: Path) -> None:
