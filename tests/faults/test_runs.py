@@ -6,9 +6,11 @@ What needs a network or a boot is injected on the lab's hosts (tests/lab/test_fa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from ansible.module_utils.namaskah_host import lease
 
@@ -25,7 +28,8 @@ from .fleet import NAMES, Fleet, await_true
 
 SEED = int(os.environ.get("SWEEP_SEED", "20260101"))
 KINDS = ("deploy", "rollback")
-WAYS = ("controller killed", "everything killed", "controller hung up", "host rebooted")
+SIGNALS = {"controller hung up": signal.SIGHUP, "controller interrupted": signal.SIGTERM}
+WAYS = ("controller killed", "everything killed", *SIGNALS, "playbook process killed", "host rebooted")
 KIND_OF = {"everything killed": "controller killed"}
 
 
@@ -68,8 +72,12 @@ def broken(fleet: Fleet, way: str, words: list[str], point: int) -> bool:
 
     if not await_true(reached, running):
         return False
-    if way == "controller hung up":
-        running.send_signal(signal.SIGHUP)
+    if way in SIGNALS:
+        running.send_signal(SIGNALS[way])
+        running.wait(timeout=300)
+        return True
+    if way == "playbook process killed":
+        kill_playbook(running)
         running.wait(timeout=300)
         return True
     if way == "host rebooted":
@@ -78,6 +86,14 @@ def broken(fleet: Fleet, way: str, words: list[str], point: int) -> bool:
         return True
     fleet.kill_controller(running, modules=way == "everything killed")
     return True
+
+
+def kill_playbook(running: subprocess.Popen[str]) -> None:
+    """Kill -9 ansible-playbook alone, which is no longer there in the last moments of a run."""
+    for child in psutil.Process(running.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if any("ansible-playbook" in word for word in child.cmdline()):
+                child.kill()
 
 
 def ended(fleet: Fleet, old: str, new: str, *, resume: bool) -> str:
@@ -126,6 +142,22 @@ def test_a_killed_run_is_named_refused_to_others_and_goes_on(fleet: Fleet, fault
     assert chain.first_break(record) is None
     assert [entry["act"] for entry in chain.read(record) if entry["act"] in ("began", "goes on", "ended")] == [
         "began", "goes on", "ended"]  # fmt: skip
+
+
+@pytest.mark.fault("playbook process killed", ends="returned", where="deploy, first host switched")
+def test_where_only_the_playbook_dies_the_command_line_brings_back(fleet: Fleet) -> None:
+    """As for want of memory: nobody is left who would carry on, and what works on the hosts is ended."""
+    old, _ = released(fleet)
+    new = fleet.hosts[NAMES[0]].commit("good")
+    running = fleet.start("deploy", "small", "--ref", new)
+    journal = fleet.hosts[NAMES[0]].contract.root / "journal.jsonl"
+    assert await_true(lambda: journal.read_text().count('"switched"') == 2, running)
+    below = psutil.Process(running.pid).children(recursive=True)
+    kill_playbook(running)
+    assert running.wait(timeout=300) == 3, fleet.said()
+    assert "ansible-playbook was killed" in fleet.said()
+    assert [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    fleet.at_rest_with(old)
 
 
 @dataclass(frozen=True)

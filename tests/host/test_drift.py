@@ -135,7 +135,7 @@ def test_a_process_of_another_folder_is_told_and_refused(host: FolderHost) -> No
     assert told == [f"{why} [drift-process]" for why in refused]
 
 
-@pytest.mark.fault("drift: stale process", ends="found", where="listed by its manager, and dead")
+@pytest.mark.fault("process manager lists a dead process", ends="found", where="status and preflight")
 def test_a_listed_process_that_is_dead_is_told(host: FolderHost) -> None:
     release = live(host)
     assert names(host) == []

@@ -47,8 +47,6 @@ status = pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider"], plugin
 print(json.dumps(sorted(Kinds.found)))
 sys.exit(status)
 """
-# Kinds that no test of the default run injects yet.
-DEBTS = {"playbook process killed", "process manager lists a dead process"}
 
 
 def run(folder: Path, suite: str) -> subprocess.CompletedProcess[str]:
@@ -95,11 +93,11 @@ def test_what_was_promised_and_not_injected_is_a_failure(tmp_path: Path) -> None
 
 
 def test_every_kind_is_injected_by_the_default_run() -> None:
-    """What `make test` collects, by the markers of its tests: a kind that only the long counts inject is a debt."""
+    """What `make test` collects, by the markers of its tests."""
     done = subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     injected = set(json.loads(done.stdout.splitlines()[-1]))
-    assert set(KINDS) - injected == DEBTS
+    assert set(KINDS) - injected == set()
 
 
 def test_a_cut_off_line_is_no_record(tmp_path: Path) -> None:
