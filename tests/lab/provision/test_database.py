@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.lab.provision.fleet import PASSWORDS, Fleet
+from tests.lab.provision.fleet import PASSWORDS, Fleet, as_user
 
 pytestmark = pytest.mark.lab
 
@@ -159,6 +159,33 @@ def test_rights_that_grew_are_cut_back(fleet: Fleet) -> None:
     fleet.database.run(["runuser", "-u", "postgres", "psql"], stdin="ALTER ROLE dashboard_app SUPERUSER CREATEDB;")
     assert fleet.part("database", fleet.database) == 1
     assert "permission denied" in from_app(fleet, "app", "CREATE DATABASE mine;").stderr
+
+
+@pytest.mark.soak
+def test_rights_in_the_archive_come_and_go_with_the_stanza(fleet: Fleet) -> None:
+    """Two questions to pgBackRest and no third; a moment is named in the database postgres and nowhere else."""
+    here, name = ("--limit", fleet.database.name), "SELECT pg_create_restore_point('here') IS NOT NULL;"
+    parts = ["packages", "database", "rights"]
+    assert fleet.changes(*here, provision_parts=parts, point_in_time_stanza="main") != {fleet.database.name: 0}
+    assert fleet.changes(*here, provision_parts=parts, point_in_time_stanza="main") == {fleet.database.name: 0}
+    allowed = fleet.database.run(["sudo", "--list", "--other-user", "deploy"]).stdout
+    assert [line.split("NOPASSWD: ")[1] for line in allowed.splitlines() if "NOPASSWD" in line] == [
+        r"/usr/bin/pgbackrest --stanza\=main --output\=json info",
+        r"/usr/bin/pgbackrest --stanza\=main check",
+    ]
+    sudo = "sudo -n -u postgres /usr/bin/pgbackrest --stanza=main"
+    assert as_user(fleet.database, "deploy", f"{sudo} --output=json info").returncode == 0
+    for words in ("restore", "expire", "stanza-delete", "--config=/tmp/x check", "--repo1-host-cmd=/tmp/x check"):
+        done = as_user(fleet.database, "deploy", f"{sudo} {words}")
+        assert done.returncode != 0
+        assert "a password is required" in done.stderr, words
+    assert by_service(fleet, "backup", name, "postgres").stdout == "t\n"
+    assert "permission denied" in by_service(fleet, "backup", name).stderr
+    assert fleet.changes(*here, provision_parts=parts)[fleet.database.name] > 0
+    assert "pgbackrest" not in fleet.database.run(["sudo", "--list", "--other-user", "deploy"]).stdout
+    gone = by_service(fleet, "backup", name, "postgres")
+    assert gone.returncode == 2, "its password was taken out of .pgpass"
+    assert "password authentication failed" in gone.stderr
 
 
 @pytest.mark.parametrize("password", ["", "short", "with a space in it", "Grüße-an-alle-Leser"])
