@@ -21,6 +21,7 @@ SUDO_LINE = "/usr/bin/systemctl start dashboard-web@green.service"
 OLD_CLIENTS = "/opt/old-clients"
 REPOSITORY = "git.example.org/dashboard.git"
 NAMES_SECONDS = 120  # a check of the host ends after 30, the others need theirs
+KILLED_CLIENTS = "/opt/killed-clients"
 
 
 @contextmanager
@@ -165,6 +166,37 @@ def silent_names(application: Guarded) -> Iterator[None]:
 
 
 @contextmanager
+def unprovable_database(application: Guarded) -> Iterator[None]:
+    """The database has what only a superuser can make again: it is dumped well, and no copy of it can be made."""
+    host = application.lab.hosts["db1"]
+
+    def psql(sql: str) -> None:
+        host.run(["su", "postgres", "-c", f"psql -qX -v ON_ERROR_STOP=1 -d {application.sample} -c '{sql}'"])
+
+    psql("CREATE EXTENSION pageinspect")
+    try:
+        yield
+    finally:
+        psql("DROP EXTENSION pageinspect")
+
+
+@contextmanager
+def killed_dump(application: Guarded) -> Iterator[None]:
+    """Somebody, or a lack of memory, kills the pg_dump that is to dump the snapshot of a backup."""
+    host = application.lab.hosts["db1"]
+    host.run(["sh", "-c", f"mkdir {KILLED_CLIENTS} && ln -s /usr/lib/postgresql/15/bin/* {KILLED_CLIENTS}/"])
+    host.run(["rm", f"{KILLED_CLIENTS}/pg_dump"])
+    kill = 'case "$*" in *--snapshot=*) kill -9 $$ ;; esac\n'
+    real = 'exec /usr/lib/postgresql/15/bin/pg_dump "$@"\n'
+    host.write(f"{KILLED_CLIENTS}/pg_dump", f"#!/bin/sh\n{kill}{real}", mode="0755")
+    try:
+        with inventory(application, backup_client_path=KILLED_CLIENTS):
+            yield
+    finally:
+        host.run(["rm", "-r", KILLED_CLIENTS])
+
+
+@contextmanager
 def refused_tags(application: Guarded) -> Iterator[None]:
     """The remote takes no tag."""
     hook = application.lab.origin.path(application.sample) / "hooks" / "pre-receive"
@@ -235,6 +267,8 @@ KINDS: dict[World, str] = {
     old_clients: "database: client too old",
     silent_names: "name service silent",
     held_lease: "two runs at once",
+    unprovable_database: "backup not restorable",
+    killed_dump: "dump killed",
 }
 
 
