@@ -185,16 +185,17 @@ def test_a_commit_that_cannot_be_built(guarded: Guarded, way: str, ref: str, exp
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
-        (world.unprovable_database, ("The backup cannot be restored", "pageinspect", "backup_proof_template")),
-        (world.killed_dump, ("The dump failed", "signal 9")),
+        pytest.param(
+            wrong, expected, id=wrong.__name__, marks=pytest.mark.fault(world.KINDS[wrong], ends="old release")
+        )
+        for wrong, expected in {
+            world.unprovable_database: ("The backup cannot be restored", "pageinspect", "backup_proof_template"),
+            world.killed_dump: ("The dump failed", "signal 9"),
+        }.items()
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_backup_that_fails_after_preflight(
-    guarded: Guarded, fault_log: FaultLog, wrong: World, expected: tuple[str, ...]
-) -> None:
+def test_a_backup_that_fails_after_preflight(guarded: Guarded, wrong: World, expected: tuple[str, ...]) -> None:
     """Preflight saw nothing wrong: the dump or its proof fails, before the barrier, and nothing of the backup stays."""
-    fault_log.inject(world.KINDS[wrong], ends="old release", where="deploy, backup")
     with unchanged(guarded, but=("remote",), prepared=True), wrong(guarded):
         done = guarded.cli("deploy", "lab", "--ref", NEXT, "--yes")
     contains(said(done), *expected, "nothing was switched")
