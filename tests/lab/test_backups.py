@@ -100,6 +100,54 @@ def test_backup_is_copied_to_a_second_host_and_read_back_there(guarded: Guarded,
         assert again.returncode == 0, again.stdout + again.stderr
 
 
+# Does what the sender's ssh asks for, and then damages what was sent.
+SPOILING = """#!/bin/sh
+sh -c "$SSH_ORIGINAL_COMMAND"
+code=$?
+for dump in /srv/copies/*/*/database.dump; do printf x >> "$dump"; done
+exit $code
+"""
+
+
+@pytest.mark.fault("copy damaged at the target", ends="found")
+def test_copy_that_is_damaged_there_is_not_believed(guarded: Guarded, vault: Host) -> None:
+    operator, keys = Operator(guarded), "/home/copies/.ssh/authorized_keys"
+    line = vault.read(keys)
+    vault.write("/usr/local/bin/spoiling", SPOILING, mode="0755")
+    with broken_world.inventory(guarded, backup_copies=targets(guarded), backup_copy_required=True):
+        vault.write(keys, f'command="/usr/local/bin/spoiling",{line}', mode="0600", owner="copies")
+        try:
+            done = operator("backup", "lab", "--yes")
+        finally:
+            vault.write(keys, line, mode="0600", owner="copies")
+        assert done.returncode != 0
+        assert "differs from what was sent: database.dump" in done.stdout + done.stderr
+        made = operator.ids()[-1]
+        assert vault.run(["ls", f"{PLACE}/{made}"]).stdout.split() == ["database.dump"]
+        again = operator("backups", "copy", "lab", made)
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert operator.json("backups", "list", "lab")["backups"][-1]["marks"] == ["copy at vault"]
+
+
+@pytest.mark.fault("disk full: copies", ends="found", where="on the second host")
+def test_copy_for_which_there_is_no_room_there_is_made_later(guarded: Guarded, vault: Host) -> None:
+    operator = Operator(guarded)
+    with broken_world.inventory(guarded, backup_copies=targets(guarded), backup_copy_required=True):
+        vault.limit_disk("/srv/copies", 16)
+        try:
+            vault.fill_disk("/srv/copies", leave_kilobytes=8)
+            done = operator("backup", "lab", "--yes")
+        finally:
+            vault.unlimit_disk("/srv/copies")
+        assert done.returncode != 0
+        assert "No space left on device" in done.stdout + done.stderr
+        listed = operator.json("backups", "list", "lab")["backups"][-1]
+        assert listed["marks"] == ["COPY FAILED: vault"]
+        assert operator("backups", "verify", "lab", listed["id"]).returncode == 0
+        again = operator("backups", "copy", "lab", listed["id"])
+        assert again.returncode == 0, again.stdout + again.stderr
+
+
 def test_backups_are_shown_verified_pinned_and_pruned(guarded: Guarded) -> None:
     operator = Operator(guarded)
     with broken_world.inventory(guarded, backup_keep_count=1, backup_keep_days=0):

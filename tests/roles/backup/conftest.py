@@ -171,13 +171,14 @@ def backups(cluster: Cluster) -> Iterator[Backups]:
 
 
 @pytest.fixture
-def small_disk(backups: Backups) -> Iterator[Path]:
-    """A file system of 5 MB for backups."""
+def small_disk(backups: Backups, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A small file system for backups: of 5 MB, unless a test says otherwise."""
     if os.geteuid() != 0:
         report_absence("mounting a small file system needs root")
     user = backups.cluster.user
     backups.root.mkdir()
-    options = f"size=5m,nr_inodes=200,mode=0700,uid={user.uid},gid={user.gid}"
+    size = getattr(request, "param", "size=5m,nr_inodes=200")
+    options = f"{size},mode=0700,uid={user.uid},gid={user.gid}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(backups.root)], check=True)
     yield backups.root
     subprocess.run(["umount", str(backups.root)], check=True)

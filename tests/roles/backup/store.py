@@ -70,9 +70,9 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(user: User) -> Iterator[Store]:
-    """A store with an empty bucket until the end of the block; `user` may read rclone's file."""
-    folder = Path(tempfile.mkdtemp(prefix="namaskah-store-"))
+def running(user: User, below: Path | None = None) -> Iterator[Store]:
+    """A store below a folder, with an empty bucket until the end of the block; `user` may read rclone's file."""
+    folder = Path(tempfile.mkdtemp(prefix="namaskah-store-", dir=below))
     folder.chmod(0o711)
     (folder / "data").mkdir()
     store = Store(folder)
@@ -87,6 +87,7 @@ def running(user: User) -> Iterator[Store]:
     words = ["server", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}"]
     words += [f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={port}"]
     words += [f"-s3.config={folder}/s3.json", "-master.volumeSizeLimitMB=64", "-volume.max=30"]
+    words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # catalogues that nobody asks, on ports of their own
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([Path(sys.executable).parent / "weed", *words], stdout=log, stderr=log, cwd=folder)
     try:

@@ -18,6 +18,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.roles.backup import store as stores
 from tests.roles.backup.conftest import CONTRACT, TASK, Backups
+from tests.roles.backup.disks import disk, fill_up
 from tests.roles.backup.postgres import unprivileged
 from tests.roles.backup.store import BUCKET, SECRET, Store
 from tests.roles.playing import Played
@@ -162,6 +163,7 @@ esac
 """
 
 
+@pytest.mark.fault("copy damaged at the target", ends="found")
 def test_what_differs_there_is_found_and_the_manifest_is_not_sent(
     copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +190,50 @@ def test_what_differs_there_is_found_and_the_manifest_is_not_sent(
     assert copies.marks() == ["COPY FAILED: vault"]
     assert copies(copies.target()).result(TASK)["copied_to"] == ["vault"], "the next try mends it"
     assert copies.marks() == ["copy at vault"]
+
+
+# The disk is full as soon as there is something to encrypt, so nobody could know it before.
+FILLING = """#!/bin/sh
+head --bytes=64M /dev/zero 2> /dev/null > {disk}/filler
+exec {age} "$@"
+"""
+
+
+@pytest.mark.fault("disk full: copies", ends="found", where="while a copy is encrypted")
+@pytest.mark.parametrize("small_disk", ["size=24m"], indirect=True)
+def test_disk_that_fills_up_while_a_copy_is_encrypted(
+    small_disk: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, _ = key_pair(copies, "key")
+    target = copies.target(encrypt="age", recipient=public)
+    programs = copies.backups.folder / "filling"
+    programs.mkdir()
+    (programs / "age").write_text(FILLING.format(disk=small_disk, age=shutil.which("age")))
+    for path in (programs, programs / "age"):
+        path.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        why = copies(target).failure()["why"]
+    assert "no space left" in why
+    assert f"cannot be recorded in {copies.folder}" in why
+    assert not list((small_disk / ".outgoing").iterdir())
+    assert "are free" in copies(target).failure()["why"], "it is asked before, and is full"
+    (small_disk / "filler").unlink()
+    assert copies.backups.listing("verified").result(TASK)["wrong"] == []
+    assert copies(target).result(TASK)["copied_to"] == ["vault"]
+
+
+@pytest.mark.fault("disk full: copies", ends="found", where="in the store")
+def test_store_without_room_gets_no_manifest(copies: Copies) -> None:
+    """The store's own words are told; another one is tried all the same."""
+    with disk("size=512m") as small, stores.running(copies.backups.cluster.user, below=small) as full:
+        fill_up(small, left=4096)
+        cramped = copies.target(name="full", config=str(full.config))
+        result = copies(cramped, copies.target(), required=False).result(TASK)
+        assert result["copied_to"] == ["vault"]
+        assert result["copy_warnings"][0].startswith("copy to full: ")
+        assert not [name for name in full.objects() if name.endswith("manifest.json")]
+    assert sorted(copies.marks()) == ["COPY FAILED: full", "copy at vault"]
 
 
 def test_failed_copy_is_a_warning_where_it_is_not_required(copies: Copies) -> None:

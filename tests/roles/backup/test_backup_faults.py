@@ -156,6 +156,22 @@ def test_server_that_stops_in_the_middle_is_a_failure(cluster: Cluster, backups:
     assert backups.left()[0] == []
 
 
+@pytest.mark.fault("database: stops during the restore", ends="cleaned up", where="while a backup is proved")
+def test_server_that_stops_during_the_proof_is_a_failure(cluster: Cluster, backups: Backups) -> None:
+    """The dump is whole, but not proved; the copy that a stopped server kept is dropped by the next backup."""
+    cluster.sql(BULK.format(rows=400_000))
+    before = backups.left()
+    with beside(backups, **SLOW) as played:
+        until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database")
+        until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore")
+        cluster.stop("immediate")
+    cluster.start()
+    assert played[0].failure()["class"] in {"failed", "unreachable"}
+    assert backups.left()[0] == before[0] == []
+    made = backups.make()
+    assert backups.left() == ([made["id"]], before[1])
+
+
 @pytest.mark.fault("backup killed", ends="cleaned up")
 def test_killed_module_leaves_its_lock_to_pg_restore_and_the_next_backup_cleans_up(
     cluster: Cluster, backups: Backups

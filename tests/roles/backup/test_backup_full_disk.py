@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,34 +19,13 @@ from ansible.module_utils.namaskah_backups import beside, extract, manifest, spa
 from ansible.module_utils.namaskah_backups import settings as backup_settings
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.absence import report_absence
 from tests.roles.backup import postgres
 from tests.roles.backup.conftest import CONTRACT, TASK, Backups, backups_of
+from tests.roles.backup.disks import disk, fill_up
 from tests.roles.backup.postgres import Cluster
 
 MEGABYTE = 1_000_000
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) AS t FROM generate_series(1, {rows}) g"
-
-
-@contextmanager
-def disk(options: str) -> Iterator[Path]:
-    """A file system of its own for the block; it is filled and seen by whoever is root."""
-    if os.geteuid() != 0:
-        report_absence("mounting a small file system needs root")
-    with tempfile.TemporaryDirectory(prefix="namaskah-disk-") as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"mode=0755,{options}", "tmpfs", folder], check=True)
-        try:
-            yield Path(folder)
-        finally:
-            subprocess.run(["umount", folder], check=True)
-
-
-def fill_up(folder: Path, left: int = 0) -> Path:
-    """Leave `left` bytes on the file system of `folder`; the file that takes the others."""
-    filler, state = folder / "filler", os.statvfs(folder)
-    with filler.open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, state.f_bavail * state.f_frsize - left)
-    return filler
 
 
 @pytest.fixture(scope="module")

@@ -71,8 +71,20 @@ def copy(root: Path, backup_id: str, chosen: Sequence[Target], timer: Clock) -> 
             if before.get("state") == "copied" and before.get("to") == target.to and _same(before, target):
                 continue
             results[target.name] = _one(root, backup, target, timer)
-            beside.write(backup.folder / COPIES, results)
+            _record(backup, results, target)
     return {target.name: results[target.name] for target in chosen}
+
+
+def _record(backup: Backup, results: dict[str, Any], target: Target) -> None:
+    """Keep what came of the copies beside the backup; a copy of which no record can be kept counts as failed."""
+    try:
+        beside.write(backup.folder / COPIES, results)
+    except OSError as error:
+        entry = results[target.name]
+        known = f"{entry['why']}; " if "why" in entry else ""
+        why = f"{known}what came of the copy cannot be recorded in {backup.folder}: {error.strerror}"
+        next_step = "free space there, then `namaskah-deploy backups copy`"
+        results[target.name] = {**entry, "state": "failed", "why": why, "next": next_step}
 
 
 def of(backup: Backup) -> dict[str, Any]:
