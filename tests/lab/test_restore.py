@@ -77,7 +77,7 @@ def test_killed_after_the_swap_recover_takes_both_back(ahead: Application) -> No
     refused = ahead.cli("resume", "lab", "--yes")
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert "abort lab" in refused.stderr
-    done = ahead.cli("recover", "lab", "--yes")
+    done = ahead.cli("abort", "lab", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     stands_on(ahead, "v2.0.0", "amount_minor")
 

@@ -112,7 +112,7 @@ def test_killed_after_the_swap_both_are_taken_back(both: Both) -> None:
     assert both.rows() == OLD
     assert both.fleet.run("resume", "small") == 2, both.fleet.said()
     assert "abort small" in both.fleet.said()
-    assert both.fleet.run("recover", "small") == 0, both.fleet.said()
+    assert both.fleet.run("abort", "small") == 0, both.fleet.said()
     both.are(both.live, NEW)
     assert both.restores.phases() == ["returned"]
 
