@@ -50,17 +50,18 @@ def play(
     library: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     groups: Sequence[str] = (),
+    host: str = "here",
     further: str = "",
     timeout: float = 300,
 ) -> Played:
     """Play `tasks` on this machine in a process of `folder`.
 
     `library` names roles whose modules are at hand without the role; `env` is added to the environment; `groups` are
-    those that this machine is in. `further` are lines of the inventory about other hosts.
+    those that this machine, which is called `host`, is in. `further` are lines of the inventory about other hosts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inventory = folder / "hosts.ini"
-    inventory.write_text("\n".join(["here", *(f"[{group}]\nhere" for group in groups), further]) + "\n")
+    inventory.write_text("\n".join([host, *(f"[{group}]\n{host}" for group in groups), further]) + "\n")
     book, answers = folder / "play.yml", folder / "answers.jsonl"
     book.write_text(
         json.dumps([{"hosts": "all", "gather_facts": False, "vars": dict(variables or {}), "tasks": tasks}])

@@ -32,12 +32,12 @@ def played(restores: Restores, *tasks: dict[str, Any]) -> Played:
         "namaskah_repository": "/nowhere",
         "namaskah_services": {"web": {"command": ["true"]}},
         "namaskah_run_id": "20260102T030405Z-beef",
-        "inventory_hostname": "db1",
         "backup_root": words["root"],
         "backup_service_file": words["service_file"],
         "backup_pass_file": words["pass_file"],
     }
-    return play(tasks, restores.folder / "play", variables=variables, groups=["database"], env=dict(os.environ))
+    folder, groups = restores.folder / "play", ["database"]
+    return play(tasks, folder, variables=variables, groups=groups, host="db1", env=dict(os.environ))
 
 
 def test_role_restores_swaps_and_swaps_back(shop: Cluster, restores: Restores) -> None:
