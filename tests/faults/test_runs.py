@@ -117,6 +117,7 @@ def ended(fleet: Fleet, old: str, new: str, *, resume: bool) -> str:
     return commit
 
 
+@pytest.mark.soak
 @pytest.mark.fault("controller killed", ends="resumed", where="deploy, first host switched; and two runs at once")
 def test_a_killed_run_is_named_refused_to_others_and_goes_on(fleet: Fleet, fault_log: Any) -> None:
     """One host has switched, one has not. Others are refused, `status` says how it stands, `resume` finishes it."""
