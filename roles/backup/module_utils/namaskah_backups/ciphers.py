@@ -80,6 +80,10 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", **kept, "LC_ALL": "C.UTF-8"}
 
 
+# What rsync does not say where the other side ends before its words are through (rsync(1), EXIT VALUES).
+_MEANING = {("rsync", 11): ", an error of reading or writing files: is a disk full, there or here?"}
+
+
 def call(words: list[str], timeout: float, what: str, where: str, stdin: str = "") -> str:
     """Run a program to its good end and give back what it printed; else raise Failure."""
     program = Path(words[0]).name
@@ -94,5 +98,6 @@ def call(words: list[str], timeout: float, what: str, where: str, stdin: str = "
         ) from error
     if done.status != 0:
         next_step = "mend the cause, then `namaskah-deploy backups copy`"
-        raise Failure("failed", what, where, f"{program} {reason(done)}", next_step)
+        silent = "" if done.err.strip() else _MEANING.get((program, done.status), "")
+        raise Failure("failed", what, where, f"{program} {reason(done)}{silent}", next_step)
     return done.out
