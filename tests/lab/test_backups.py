@@ -53,7 +53,7 @@ def vault(guarded: Guarded) -> Iterator[Host]:
     vault.run(["chown", "copies", "/home/copies/.ssh"])
     know(guarded, vault.read("/etc/ssh/ssh_host_ed25519_key.pub"))
     yield vault
-    vault.run(["userdel", "--remove", "copies"])
+    vault.run(["userdel", "--force", "--remove", "copies"])  # a session of it may linger
     vault.run(["rm", "-rf", "/srv/copies"])
     database.run(["rm", "-f", KEY, KEY + ".pub", KNOWN])
 
