@@ -5,14 +5,16 @@ Small enough that a release takes seconds, so a run can be killed at every recor
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,17 @@ class Fleet:
         """End both hosts."""
         for host in self.hosts.values():
             host.end()
+
+
+@contextlib.contextmanager
+def fleet_in(folder: Path) -> Iterator[Fleet]:
+    """Two hosts below a folder, without any release, until the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:  # paths of sockets are short
+        made = Fleet(folder, Path(runtime))
+        try:
+            yield made
+        finally:
+            made.end()
 
 
 def _works_on_a_host(process: psutil.Process) -> bool:

@@ -5,10 +5,7 @@ Two hosts are folders here (tests/faults/fleet.py); playbooks, modules and the c
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from ansible.module_utils.namaskah_host import lease
@@ -17,16 +14,6 @@ from .fleet import NAMES, Fleet, await_true
 
 HELD, DONE = 7, 0
 WHY = "incident 4711, ask Ada"
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
-        made = Fleet(tmp_path, Path(runtime))
-        try:
-            yield made
-        finally:
-            made.end()
 
 
 def holders(fleet: Fleet) -> list[str]:

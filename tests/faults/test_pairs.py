@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from ansible.module_utils.namaskah_host import journal
@@ -16,16 +13,6 @@ from .fleet import NAMES, Fleet
 
 PAIRS = int(os.environ.get("PAIRS", "24"))  # of simultaneous runs
 SEED = 20260101
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
-        made = Fleet(tmp_path, Path(runtime))
-        try:
-            yield made
-        finally:
-            made.end()
 
 
 @pytest.mark.soak

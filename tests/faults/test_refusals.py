@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.namaskah_host import activation
 
-from .fleet import NAMES, Fleet
+from .fleet import NAMES, Fleet, fleet_in
 
 FAILED = 1
 AHEAD = "#!/bin/sh\nexec /bin/date --date='1 hour' \"$@\"\n"
@@ -22,12 +20,9 @@ AHEAD = "#!/bin/sh\nexec /bin/date --date='1 hour' \"$@\"\n"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
-        made = Fleet(tmp_path_factory.mktemp("fleet"), Path(runtime))
-        try:
-            yield made
-        finally:
-            made.end()
+    """One for all: what is refused changes nothing."""
+    with fleet_in(tmp_path_factory.mktemp("fleet")) as made:
+        yield made
 
 
 @contextmanager

@@ -11,9 +11,7 @@ import os
 import random
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,16 +30,6 @@ KINDS = ("deploy", "rollback")
 SIGNALS = {"controller hung up": signal.SIGHUP, "controller interrupted": signal.SIGTERM}
 WAYS = ("controller killed", "everything killed", *SIGNALS, "playbook process killed", "host rebooted")
 KIND_OF = {"everything killed": "controller killed"}
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp") as runtime:
-        made = Fleet(tmp_path, Path(runtime))
-        try:
-            yield made
-        finally:
-            made.end()
 
 
 def newest(fleet: Fleet, known: set[str]) -> Path | None:
@@ -183,8 +171,8 @@ def sample() -> list[Case]:
     return [Case(kind, chance.random(), way, resume=kind == "deploy") for kind, way in zip(KINDS, ways, strict=True)]
 
 
-def carried_out(fleet: Fleet, case: Case, point: int, old: str, fault_log: Any) -> str:
-    """Break a run after its record `point` and end what it left; return what the fleet serves."""
+def carried_out(fleet: Fleet, case: Case, point: int, old: str, fault_log: Any) -> tuple[bool, str]:
+    """Break a run after its record `point` and end what it left; whether it had as many, and what the fleet serves."""
     if case.kind == "rollback":
         new, (old, _) = old, released(fleet)
         words = ["rollback", "small"]
@@ -192,11 +180,11 @@ def carried_out(fleet: Fleet, case: Case, point: int, old: str, fault_log: Any) 
         new = fleet.hosts[NAMES[0]].commit("good")
         words = ["deploy", "small", "--ref", new]
     if not broken(fleet, case.way, words, point):
-        return fleet.live(NAMES[0])
+        return False, fleet.live(NAMES[0])
     served = ended(fleet, old, new, resume=case.resume)
     fault_log.inject(KIND_OF.get(case.way, case.way), ends="resumed" if served == new else "aborted",
                      where=f"{case.kind}, record {point}")  # fmt: skip
-    return served
+    return True, served
 
 
 @pytest.mark.parametrize("case", sample(), ids=str)
@@ -204,7 +192,8 @@ def test_broken_somewhere_a_run_ends_well(fleet: Fleet, case: Case, fault_log: A
     """A sample of the sweep below."""
     old, points = released(fleet)
     point = 1 + int(case.share * (points - 1))
-    carried_out(fleet, case, point, old, fault_log)
+    reached, _ = carried_out(fleet, case, point, old, fault_log)
+    assert reached, f"a {case.kind} had ended before its record {point}: choose another SWEEP_SEED"
 
 
 @pytest.mark.soak
@@ -217,8 +206,10 @@ def test_broken_at_every_record_a_run_ends_well(fleet: Fleet, kind: str, way: st
     """
     old, points = released(fleet)
     old, points = released(fleet)
-    begin = time.monotonic()
+    begin, reached = time.monotonic(), 0
     for number, point in enumerate(range(1 + WAYS.index(way) % EVERY, points, EVERY)):
         case = Case(kind, point / points, way, resume=bool(number % 2))
-        old = carried_out(fleet, case, point, old, fault_log)
+        broke, old = carried_out(fleet, case, point, old, fault_log)
+        reached += broke
         print(f"{case} {point}/{points} {time.monotonic() - begin:.0f} s", flush=True)
+    assert reached, f"no {kind} was broken"

@@ -1,26 +1,24 @@
-"""Which command lines were to be seen while something ran? Reads those of all processes some ten times a second.
-
-The processes of a lab's hosts are also processes of the machine that carries the lab, so one look sees them all.
-"""
+"""What is to be seen while something runs? Looks of a thread beside a block, some ten times a second or more."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-INTERVAL = 0.1  # seconds between two looks
 
+class Looks:
+    """Looks again and again from the beginning of its block to the end."""
 
-class Sampler:
-    """Collects command lines from the beginning of its block to the end."""
+    interval = 0.1  # seconds between two looks
 
     def __init__(self) -> None:
-        self.seen: set[bytes] = set()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="sampler", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=type(self).__name__, daemon=True)
 
     def __enter__(self) -> Self:
         """Begin to look."""
@@ -35,7 +33,42 @@ class Sampler:
         self._thread.join(timeout=30)
 
     def _work(self) -> None:
-        while not self._stop.wait(INTERVAL):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):  # it has ended meanwhile
-                    self.seen.add(process.read_bytes())
+        while not self._stop.wait(self.interval):
+            self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        raise NotImplementedError
+
+
+class Sampler(Looks):
+    """Collects the command lines of all processes, those of a lab's hosts as well: this machine carries them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[bytes] = set()
+
+    def look(self) -> None:
+        """See Looks."""
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                self.seen.add(process.read_bytes())
+
+
+class Split(Looks):
+    """For how many seconds did hosts serve different commits? `currents` are their links, seen from this machine."""
+
+    interval = 0.05
+
+    def __init__(self, currents: Sequence[Path]) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._currents = currents
+        self._last = time.monotonic()
+
+    def look(self) -> None:
+        """See Looks."""
+        now = time.monotonic()
+        if len({link.readlink().name.rpartition("-")[2] for link in self._currents}) > 1:
+            self.seconds += now - self._last
+        self._last = now

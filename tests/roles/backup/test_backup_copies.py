@@ -227,13 +227,20 @@ def test_disk_that_fills_up_while_a_copy_is_encrypted(
 def test_store_without_room_gets_no_manifest(copies: Copies) -> None:
     """The store's own words are told; another one is tried all the same."""
     with disk("size=512m") as small, stores.running(copies.backups.cluster.user, below=small) as full:
-        fill_up(small, left=4096)
         cramped = copies.target(name="full", config=str(full.config))
+        assert copies(cramped).result(TASK)["copied_to"] == ["full"], "it is a good store"
+        noise = copies.backups.folder / "media" / "noise"  # what fits into no corner of what the store has already
+        noise.write_bytes(os.urandom(4_000_000))
+        noise.chmod(0o644)
+        copies.made = copies.backups.make(paths=[str(noise.parent)], service="", proof_service="")
+        fill_up(small)
         result = copies(cramped, copies.target(), required=False).result(TASK)
         assert result["copied_to"] == ["vault"]
         assert result["copy_warnings"][0].startswith("copy to full: ")
-        assert not [name for name in full.objects() if name.endswith("manifest.json")]
-    assert sorted(copies.marks()) == ["COPY FAILED: full", "copy at vault"]
+        there = [name for name in full.objects() if str(copies.made["id"]) in name]
+        assert not [name for name in there if name.endswith("manifest.json")]
+    listed = copies.backups.listing().result(TASK)["backups"]
+    assert [sorted(backup["marks"]) for backup in listed] == [["copy at full"], ["COPY FAILED: full", "copy at vault"]]
 
 
 def test_failed_copy_is_a_warning_where_it_is_not_required(copies: Copies) -> None:

@@ -132,13 +132,18 @@ def test_killed_pg_dump_is_a_failure(cluster: Cluster, backups: Backups) -> None
     assert backups.left() == before
 
 
+def await_proof(cluster: Cluster) -> None:
+    """Wait until a backup is being restored into its proving copy."""
+    until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database")
+    until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore")
+
+
 @pytest.mark.fault("restore killed", ends="cleaned up")
 def test_killed_pg_restore_is_a_failure_and_its_database_is_dropped(cluster: Cluster, backups: Backups) -> None:
     cluster.sql(BULK.format(rows=400_000))
     before = backups.left()
     with beside(backups, **SLOW) as played:
-        until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database")
-        until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore")
+        await_proof(cluster)
         for pid in processes(cluster, "pg_restore"):
             os.kill(pid, signal.SIGKILL)
     assert played[0].failure()["what"] == "The backup cannot be restored"
@@ -162,8 +167,7 @@ def test_server_that_stops_during_the_proof_is_a_failure(cluster: Cluster, backu
     cluster.sql(BULK.format(rows=400_000))
     before = backups.left()
     with beside(backups, **SLOW) as played:
-        until(lambda: any("namaskah_proof" in name for name in cluster.databases()), "the scratch database")
-        until(lambda: bool(processes(cluster, "pg_restore")), "pg_restore")
+        await_proof(cluster)
         cluster.stop("immediate")
     cluster.start()
     assert played[0].failure()["class"] in {"failed", "unreachable"}

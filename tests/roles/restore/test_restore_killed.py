@@ -283,12 +283,9 @@ def test_a_session_that_cannot_be_ended_lets_clients_into_the_old_database(
     assert restores.phases() == ["ready"]
 
 
-@pytest.mark.fault("swap interrupted", ends="old release", where="the server is stopped at once")
-def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, restores: Restores) -> None:
-    """A session that only the test can end holds the swap where clients are held off; then the server is gone."""
-    restores.prepare("")
-    held, _ = stopped_session(shop)
-    failures: list[BaseException] = []
+def swapping_beside(restores: Restores) -> tuple[threading.Thread, list[Failure]]:
+    """Swap in a thread; the thread, and its failures."""
+    failures: list[Failure] = []
 
     def swapping() -> None:
         try:
@@ -298,6 +295,15 @@ def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, rest
 
     worker = threading.Thread(target=swapping)
     worker.start()
+    return worker, failures
+
+
+@pytest.mark.fault("swap interrupted", ends="old release", where="the server is stopped at once")
+def test_the_server_dies_between_holding_off_and_the_renames(shop: Cluster, restores: Restores) -> None:
+    """A session that only the test can end holds the swap where clients are held off; then the server is gone."""
+    restores.prepare("")
+    held, _ = stopped_session(shop)
+    worker, failures = swapping_beside(restores)
     closed = "SELECT datallowconn FROM pg_database WHERE datname = 'shop'"
     until(lambda: shop.sql(closed, database="postgres") == "f", "clients to be held off")
     shop.stop("immediate")
@@ -370,16 +376,7 @@ def test_a_swap_without_its_new_database_lets_clients_into_the_old_one(shop: Clu
     restores.prepare("")
     new = next(name for name in shop.databases() if name.startswith("namaskah_restore_") and name[-4:] != "_ref")
     held, backend = stopped_session(shop)
-    failures: list[Failure] = []
-
-    def swapping() -> None:
-        try:
-            exchange.swap_in(restores.asked(hold_timeout=60), final=True)
-        except Failure as failure:
-            failures.append(failure)
-
-    worker = threading.Thread(target=swapping)
-    worker.start()
+    worker, failures = swapping_beside(restores)
     until(lambda: shop.sql(SWAPPING, database="postgres") == "1", "the swap's statement")
     shop.sql(f"ALTER DATABASE {new} RENAME TO elsewhere", database="postgres")
     os.kill(backend, signal.SIGCONT)
