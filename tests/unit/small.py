@@ -15,6 +15,17 @@ from namaskah_deploy.content import Content
 from namaskah_deploy.surroundings import Surroundings
 
 CONTENT = Path(__file__).parent / "content"
+PROJECT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+from pathlib import Path
+from namaskah_deploy import cli
+from tests.unit.small import World
+made = World(Path(sys.argv[1]))
+cli.main([*sys.argv[2:], "--inventory", str(made.inventory)], made.surroundings(terminal=sys.stdin.isatty()))
+"""
+OLD, NEW, SPLIT = ({"web1": one, "web2": two} for one, two in (("old", "old"), ("new", "new"), ("old", "new")))
+"""What the two hosts of a world serve."""
 LOST: dict[str, Any] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 """Host variables of a host that cannot be reached: nothing listens on port 1."""
 
@@ -50,6 +61,14 @@ class World:
             by="ada@laptop",
             terminal=terminal,
         )
+
+    def command(self, *words: str) -> list[str]:
+        """Return how the command line is started in a process of its own."""
+        return [sys.executable, "-c", PROGRAM, str(self.root), *words]
+
+    def environ(self, **variables: str) -> dict[str, str]:
+        """Return the environment of such a process, with other `variables`."""
+        return {**os.environ, "PYTHONPATH": f"{PROJECT}:{PROJECT / 'runner'}", "TERM": "xterm", **variables}
 
     def record(self) -> dict[str, Any]:
         """Return the report of the only run."""
