@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Names of tests -> their group ("": each file is one), the longest first: what begins last ends last.
 GROUPS = {
     r"tests/lab/test_(release|drift|restore|waves)\.py": "another fleet",
-    r"tests/lab/test_(faults|ports|left_at_work)\.py": "one fleet",
+    r"tests/lab/test_(faults|ports|left_at_work|every_record)\.py": "one fleet",
     r"tests/lab/test_outcomes\.py::.*\[systemd": "outcomes on systemd",
     r"tests/lab/test_outcomes\.py::.*\[pm2": "outcomes on pm2",
     r"tests/lab/test_(refusals|secrets|backups)\.py": "guarded",

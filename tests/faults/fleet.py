@@ -127,8 +127,8 @@ class Fleet:
     def status(self) -> dict[str, Any]:
         """Return what `status` tells of each host, which is a difference where a release has come half way."""
         assert self.run("status", "small", "--json") in (Code.DONE, Code.CHECKS_FAILED), self.said()
-        text = self.said()
-        found: dict[str, Any] = json.loads(text[text.index("{") :])["hosts"]
+        text = self.said()  # with what is said to people, before and after
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(text, text.index("{"))[0]["hosts"]
         return found
 
     # --- Faults -----------------------------------------------------------------------------------

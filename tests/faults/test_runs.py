@@ -13,7 +13,6 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,6 +20,7 @@ import pytest
 from ansible.module_utils.namaskah_host import lease
 
 from namaskah_deploy import chain
+from tests.journals import Runs
 
 from .fleet import NAMES, Fleet, await_true
 
@@ -32,34 +32,23 @@ WAYS = ("controller killed", "everything killed", *SIGNALS, "playbook process ki
 KIND_OF = {"everything killed": "controller killed"}
 
 
-def newest(fleet: Fleet, known: set[str]) -> Path | None:
-    """Return the folder of the run that was begun since, or None."""
-    found = [path for path in fleet.state.glob("*") if path.name not in known]
-    return found[0] if found else None
-
-
 def released(fleet: Fleet) -> tuple[str, int]:
     """Release a new commit; return it, and how many records the run wrote on the controller."""
-    known = {path.name for path in fleet.state.glob("*")}
+    runs = Runs(fleet.state)
     commit = fleet.hosts[NAMES[0]].commit("good")
     assert fleet.run("deploy", "small", "--ref", commit) == 0, fleet.said()
     fleet.at_rest_with(commit)
-    folder = newest(fleet, known)
-    assert folder is not None
-    assert chain.first_break(folder / "journal.jsonl") is None
-    return commit, len(chain.read(folder / "journal.jsonl"))
+    journal = runs.journal()
+    assert journal is not None
+    assert chain.first_break(journal) is None
+    return commit, runs.records()
 
 
 def broken(fleet: Fleet, way: str, words: list[str], point: int) -> bool:
     """Start a run and break it after its record `point`; return False when it ended before."""
-    known = {path.name for path in fleet.state.glob("*")}
+    runs = Runs(fleet.state)
     running = fleet.start(*words)
-
-    def reached() -> bool:
-        folder = newest(fleet, known)
-        return folder is not None and len(chain.read(folder / "journal.jsonl")) >= point
-
-    if not await_true(reached, running):
+    if not await_true(lambda: runs.records() >= point, running):
         return False
     if way in SIGNALS:
         running.send_signal(SIGNALS[way])
