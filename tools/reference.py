@@ -50,7 +50,7 @@ def variables() -> str:
     for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"), key=lambda path: path.parts[-3] != "application"):
         specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
         for entry, spec in specs.items():
-            name = path.parts[-3] if entry == "main" else f"{path.parts[-3]}, {entry}"
+            name = path.parts[-3] if entry in ("main", "settle") else f"{path.parts[-3]}, {entry}"
             lines += [f"## {name}", "", _sentence(spec.get("short_description", "")), ""]
             lines += _variables(spec.get("options") or {})
     return "\n".join(lines).rstrip() + "\n"

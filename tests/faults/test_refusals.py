@@ -85,3 +85,27 @@ def test_a_wrong_clock_and_another_environments_host_are_refused_together(fleet:
     said = refused(fleet)
     assert re.search(r"the clock differs from the controller's by 3(59|60)\d s \[clock\]", said), said
     assert "this host belongs to environment 'test', the inventory says 'small' [environment]" in said
+
+
+WRONG = {
+    "namaskah_settle": "a while",
+    "backup_keep_count": "all",
+    "verification_patience": "long",
+    "validation_timeout": "soon",
+    "balancer_kind": "traefik",
+}
+
+
+@pytest.mark.fault("wrong inventory", ends="refused", where="values of a wrong kind")
+def test_values_of_a_wrong_kind_are_refused_at_once_and_together(fleet: Fleet) -> None:
+    """Also those of roles that a release comes to when it has switched; one of them is in a dictionary."""
+    before = fleet.hosts_file.read_text()
+    inventory = yaml.safe_load(before)
+    inventory["all"]["vars"] |= WRONG
+    fleet.hosts_file.write_text(yaml.safe_dump(inventory))
+    try:
+        said = refused(fleet)
+    finally:
+        fleet.hosts_file.write_text(before)
+    for name in WRONG:
+        assert name in said, (name, said)

@@ -169,6 +169,7 @@ def test_a_change_by_hand_is_seen_and_stops_a_release(fleet: Application, change
         assert f"[{name}]" in text(seen)
         refused = fleet.cli("deploy", "lab", "--ref", "v1.2.0", "--yes", "--allow", "bad-release")
         assert refused.returncode == 1, text(refused)
+        assert told in text(refused)
         assert f"--allow {name}" in text(refused)
     assert fleet.live_tags() == before
     after = fleet.cli("status", "lab")
@@ -188,6 +189,7 @@ def test_all_changes_at_once_are_told_and_each_stops_a_release(fleet: Applicatio
     for _, name, told, kind in cases:
         assert told in seen, seen
         assert f"[{name}]" in seen
+        assert told in refused, refused
         assert name in refused, refused
         fault_log.inject(kind, ends="refused")
     after = fleet.cli("status", "lab")

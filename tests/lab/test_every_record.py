@@ -113,7 +113,8 @@ def test_a_host_lost_at_any_record_ends_well(
             while new.records() < point and running.poll() is None:
                 time.sleep(0.005)
             if running.poll() is not None:  # the run has no such record
-                assert running.returncode == 0, quick.end(running)
+                output = quick.end(running)
+                assert running.returncode == 0, output
                 break
             begin = time.monotonic()
             with lost(victim, way):

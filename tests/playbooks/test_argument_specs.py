@@ -34,8 +34,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def spec_of(role: Path) -> dict[str, Any]:
-    main: dict[str, Any] = read(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]
-    return main
+    entries = read(role / "meta" / "argument_specs.yml")["argument_specs"]
+    found: dict[str, Any] = entries["settle" if role.name == "application" else "main"]
+    return found
 
 
 def options_of(role: Path) -> dict[str, dict[str, Any]]:
