@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import switch
+from ansible.module_utils.namaskah_host import switch, virtualenv
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import INSTANCES, Contract
 from ansible.module_utils.namaskah_host.lease import acquire, release
@@ -133,8 +133,7 @@ class FolderHost:
         """
         empty = self.folder / "requirements.txt"
         empty.touch()
-        name = Build(self.contract, {"release": "none"})._venv_name([empty])
-        folder = self.contract.root / "venvs" / name
+        folder = virtualenv.place_of(self.contract, [empty])
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
         (folder / ".complete").touch()
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -13,18 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import content, launch, mirror, package
+from . import content, launch, mirror, package, virtualenv
 from .commands import run
 from .contract import Contract
 from .failure import Failure
-from .files import lock, point, sync_folder, write_json, write_text
+from .files import point, sync_folder, write_json, write_text
 from .journal import now
 from .mirror import GIT, GIT_TIMEOUT, QUIET_GIT
 from .release import Release
 
 ROOM = 2**20  # bytes that records need
 FILES = 100  # and files
-INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
 
 
 class Build:
@@ -200,74 +197,11 @@ class Build:
             place.parent.mkdir(parents=True, exist_ok=True)
             point(place, str(target))
 
-    def _requirement_files(self) -> list[Path]:
-        files = [self.release.folder / name for name in self.contract.requirements]
-        for file in files:
-            if not file.is_file():
-                raise Failure(
-                    "failed",
-                    "read the requirements",
-                    str(file),
-                    "the commit has no such file",
-                    "set namaskah_requirements to the files that the repository has",
-                )
-        return files
-
-    def _venv_name(self, files: list[Path]) -> str:
-        version = run(
-            [self.contract.python, "-VV"],
-            what="ask the interpreter",
-            timeout=20,
-            next_step="set namaskah_python to an interpreter with the venv module",
-        )
-        known = hashlib.sha256(version.encode())
-        for file in with_includes(files):
-            known.update(hashlib.sha256(file.read_bytes()).digest())
-        known.update(json.dumps(self.contract.pip_arguments).encode())
-        return known.hexdigest()[:16]
-
     def _virtualenv(self) -> None:
-        files = self._requirement_files()
-        self.venv = self.contract.root / "venvs" / self._venv_name(files)
-        with lock(self.venv.with_suffix(".lock"), self.contract.pip_timeout):
-            if not (self.venv / ".complete").exists():
-                shutil.rmtree(self.venv, ignore_errors=True)
-                run(
-                    [self.contract.python, "-m", "venv", str(self.venv)],
-                    what="make the virtualenv",
-                    timeout=120,
-                    held=self.held,
-                    next_step="install the interpreter's venv module",
-                )
-                self._pip(files)
-                content.record(self.venv, self.venv / ".files.json")
-                (self.venv / ".complete").touch()
-                sync_folder(self.venv)
-
-    def _pip(self, files: list[Path]) -> None:
-        wanted = [word for file in files for word in ("--requirement", str(file))]
-        if not wanted:
-            return
-        run(
-            [
-                str(self.venv / "bin/python"),
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-input",
-                "--disable-pip-version-check",
-                *self.contract.pip_arguments,
-                *wanted,
-            ],
-            what="install the requirements",
-            timeout=self.contract.pip_timeout,
-            cwd=self.release.folder,
-            # An index may want a password: pip reads it here, for command lines can be seen by everybody.
-            env={**os.environ, **{name: value for name, value in self.secrets.items() if name.startswith("PIP_")}},
-            secrets=self.secrets,
-            held=self.held,
-            next_step="correct the requirement in the repository; nothing was switched",
+        files = virtualenv.requirement_files(self.contract, self.release.folder)
+        self.venv = virtualenv.place_of(self.contract, files)
+        virtualenv.make(
+            self.contract, self.venv, files, release=self.release.folder, secrets=self.secrets, held=self.held
         )
 
     # --- The application's own commands -----------------------------------------------------------
@@ -391,19 +325,6 @@ class Build:
             },
         )
         sync_folder(self.contract.releases)
-
-
-def with_includes(files: list[Path]) -> list[Path]:
-    """Return the requirement files and every file that they include (pip, requirements file format: -r and -c)."""
-    found: list[Path] = []
-    waiting = list(files)
-    while waiting:
-        file = waiting.pop(0)
-        if file in found or not file.is_file():
-            continue
-        found.append(file)
-        waiting += [file.parent / name for name in INCLUDE.findall(file.read_text(encoding="utf-8"))]
-    return found
 
 
 def publish(root: Path, pool: Path, sums: dict[str, str]) -> None:
