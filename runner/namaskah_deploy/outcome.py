@@ -54,6 +54,8 @@ _RESTORE = "namaskah_restore"
 _SWAPPING = ("swapping", "swapped", "returning")
 _LONGEST_WHY = 300
 _BACK = ("returned", "nothing", "confirmed")
+_REPAIR = "repair what differs, or override it by the name in brackets: --allow NAME"
+_UNDER_WAY = "a run is under way or was never finished: let it end, or end it as said above, and ask again"
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,9 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
 
 
 def _of_good(request: Request, part: Part) -> Outcome:
-    if request.kind is Kind.STATUS and (found := drift.differences(part.by_host(_STATUS))):
-        advice = ("repair what differs, or override it by the name in brackets: --allow NAME",)
+    hosts = part.by_host(_STATUS)
+    if request.kind is Kind.STATUS and (found := drift.differences(hosts)):
+        advice = (_UNDER_WAY if any(state.get("unfinished") for state in hosts.values()) else _REPAIR,)
         return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
     late = "; it was over before it could be stopped" if part.stopped else ""
     return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")

@@ -39,3 +39,16 @@ def test_differences(hosts: dict[str, dict[str, Any]], told: list[tuple[str, str
     asked = dataclasses.replace(part("ok"), results=results)
     judged = outcome.judge(Request(kind=Kind.STATUS, environment="production"), asked, None, tuple(hosts))
     assert judged.code is (Code.CHECKS_FAILED if told else Code.DONE)
+
+
+@pytest.mark.parametrize(("unfinished", "advice"), [(None, "repair what differs"), ({"run": "r1"}, "under way")])
+def test_hosts_that_differ_in_the_middle_of_a_run_are_no_damage(unfinished: Any, advice: str) -> None:
+    """Nobody is told to repair what a rolling release is about to make one."""
+    hosts = {
+        name: {"live": {"commit": name, "id": name}, "drift": [], "unfinished": unfinished} for name in ("one", "two")
+    }
+    results = tuple(Result(name, "status", "namaskah_status", state) for name, state in hosts.items())
+    asked = dataclasses.replace(part("ok"), results=results)
+    judged = outcome.judge(Request(kind=Kind.STATUS, environment="production"), asked, None, tuple(hosts))
+    assert judged.code is Code.CHECKS_FAILED
+    assert advice in judged.advice[0]
