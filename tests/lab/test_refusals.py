@@ -107,7 +107,11 @@ def test_a_ref_of_that_kind_by_plain_ansible(guarded: Guarded, name: str, tmp_pa
 
 
 WORLDS: list[tuple[World, int, tuple[str, ...]]] = [
-    (world.missing_variable, FAILED, ("missing required arguments: namaskah_repository", "app1", "nothing was switched")),
+    (
+        world.missing_variable,
+        FAILED,
+        ("missing required arguments: namaskah_repository", "app1", "nothing was switched"),
+    ),
     (world.misspelt_variable, FAILED, ("namaskah_keep_release", "did you mean namaskah_keep_releases?")),
     (world.misspelt_policy, FAILED, ("quorom", "namaskah_on_failure", "return, quorum, ask")),
     (world.wordy_quorum, FAILED, ("namaskah_quorum", "not most of them")),
