@@ -112,7 +112,9 @@ def judge(request: Request, part: Part, recovery: Part | None, expected: tuple[s
 def _of_good(request: Request, part: Part) -> Outcome:
     hosts = part.by_host(_STATUS)
     if request.kind is Kind.STATUS and (found := drift.differences(hosts)):
-        advice = (_UNDER_WAY if any(state.get("unfinished") for state in hosts.values()) else _REPAIR,)
+        under_way = any(state.get("unfinished") for state in hosts.values())
+        by_hand = not under_way or any(state.get("drift") for state in hosts.values())
+        advice = (*((_UNDER_WAY,) if under_way else ()), *((_REPAIR,) if by_hand else ()))
         return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
     late = "; it was over before it could be stopped" if part.stopped else ""
     return Outcome(Code.DONE, f"{request.kind} of {request.environment}{late}")

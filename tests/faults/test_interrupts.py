@@ -14,6 +14,7 @@ from namaskah_deploy.outcome import Code
 from tests.terminal import HIDDEN
 
 from .fleet import NAMES, Fleet, await_true, fleet_in
+from .plugin import FaultLog
 
 CTRL_C = "\x03"
 FIRST, LAST = NAMES
@@ -65,8 +66,11 @@ BEING_PREPARED = Moment(LAST, "began", "prepare")
     ],
 )
 @pytest.mark.fault("controller interrupted", ends="returned", where="Ctrl-C at the terminal, real playbooks")
-def test_ctrl_c_stops_and_returns(released: tuple[Fleet, str], keys: int, moment: Moment, said: str) -> None:
+def test_ctrl_c_stops_and_returns(
+    released: tuple[Fleet, str], fault_log: FaultLog, keys: int, moment: Moment, said: str
+) -> None:
     """Once: at the next safe point, and it says so. Twice: at once. Nothing is left at work or held anywhere."""
+    fault_log.ended("returned" if said == RETURNED else "cleaned up")
     fleet, old = released
     new = fleet.hosts[FIRST].commit("good")
     known = told(fleet, moment.host)[-1]["run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,19 @@ def test_a_wrong_clock_and_another_environments_host_are_refused_together(fleet:
     assert "this host belongs to environment 'test', the inventory says 'small' [environment]" in said
 
 
+@contextmanager
+def written(fleet: Fleet, variables: Mapping[str, str]) -> Iterator[None]:
+    """The inventory with these variables of all hosts as well."""
+    before = fleet.hosts_file.read_text()
+    inventory = yaml.safe_load(before)
+    inventory["all"]["vars"] |= variables
+    fleet.hosts_file.write_text(yaml.safe_dump(inventory))
+    try:
+        yield
+    finally:
+        fleet.hosts_file.write_text(before)
+
+
 WRONG = {
     "namaskah_settle": "a while",
     "backup_keep_count": "all",
@@ -98,14 +111,15 @@ WRONG = {
 
 @pytest.mark.fault("wrong inventory", ends="refused", where="values of a wrong kind")
 def test_values_of_a_wrong_kind_are_refused_at_once_and_together(fleet: Fleet) -> None:
-    """Also those of roles that a release comes to when it has switched; one of them is in a dictionary."""
-    before = fleet.hosts_file.read_text()
-    inventory = yaml.safe_load(before)
-    inventory["all"]["vars"] |= WRONG
-    fleet.hosts_file.write_text(yaml.safe_dump(inventory))
-    try:
+    """Also those of roles that a release comes to only when it has switched."""
+    with written(fleet, WRONG):
         said = refused(fleet)
-    finally:
-        fleet.hosts_file.write_text(before)
     for name in WRONG:
         assert name in said, (name, said)
+
+
+def test_what_a_run_has_no_use_for_may_be_out_of_its_reach(fleet: Fleet) -> None:
+    """Whoever asks for a status has neither the secrets of provisioning nor those of a verification."""
+    nowhere = "{{ lookup('ansible.builtin.file', '/nowhere/secret') }}"
+    with written(fleet, {"provision_database_owner_password": nowhere, "verification_ca_file": nowhere}):
+        assert set(fleet.status()) == set(NAMES)

@@ -4,6 +4,9 @@ Ansible checks a role's arguments when it comes to the role. For a release that 
 validation of hosts would be found after the switch. So everything that is written in the inventory is compared here,
 before anything else, with the specs of all roles (meta/argument_specs.yml). Variables of the role `application` are
 compared whole, with their defaults; of the others what is written, for some get their values from the run itself.
+
+What provisioning needs is left to it: a release must not ask for secrets that it has no use for. And what cannot be
+rendered yet is left to the role that reads it: whoever asks for a status need not have every secret of a release.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from ansible.plugins.action import ActionBase
 
 ROLES = Path(__file__).resolve().parents[2]
 OWN = Path(__file__).resolve().parents[1].name
+APART = "provision"  # its playbook comes to it first, and Ansible checks it there
 RAW, SETTLED = "application_contract", "namaskah_settled"
 
 
@@ -57,7 +61,8 @@ class ActionModule(ActionBase):
                 try:
                     given[name] = self._templar.template(variables[name])
                 except AnsibleError as error:
-                    yield f"{name}: {error.message}"
+                    if role == OWN:
+                        yield f"{name}: {error.message}"
         yield from ArgumentSpecValidator(SPECS[role]).validate(given, validate_role_argument_spec=True).error_messages
 
 
@@ -66,6 +71,8 @@ def specs() -> dict[str, dict[str, Any]]:
     found = {}
     for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         role = file.parts[-3]
+        if role == APART:
+            continue
         entries = yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values()
         options = {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}
         dropped = () if role == OWN else ("required", "default")
