@@ -6,6 +6,7 @@ Nothing of the tool is replaced. What a network and a host's own processor would
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import resource
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -117,8 +119,6 @@ class Fleet:
             "namaskah_health_defaults": {"path": "/", "status": 200, "release_key": "release", "host": "localhost",
                                          "timeout": 10},
             "validation_database": False,
-            # The controller verifies all hosts before the last one's time is over, and is their processor here, too.
-            "namaskah_confirm_timeout": max(180, 6 * len(self.names)),
         }  # fmt: skip
         hosts = {
             name: {
@@ -154,6 +154,18 @@ class Fleet:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Cost(time.monotonic() - begin, cpu, _added(self.metered.read_text()))
+
+    def unconfirmed(self, count: int) -> float:
+        """Return the longest time, in seconds, from the last switch of one of `count` hosts to its confirmation."""
+        return max(
+            self._between(self.root(name) / "journal.jsonl", "switched", "confirmed") for name in self.names[:count]
+        )
+
+    @staticmethod
+    def _between(journal: Path, begin: str, end: str) -> float:
+        records = [json.loads(line) for line in journal.read_text().splitlines()]
+        moments = {record["act"]: datetime.fromisoformat(record["time"]) for record in records}
+        return (moments[end] - moments[begin]).total_seconds()
 
     def supervise(self) -> None:
         """Start a supervisor on each host, so that releases can be made there."""

@@ -59,11 +59,19 @@ def test_releasing_grows_by_the_host(fleet: Fleet, capsys: pytest.CaptureFixture
     """All hosts have a release; then ever more of them get another one, in one wave."""
     fleet.supervise()
     first = fleet.play("deploy", "-e", "namaskah_ref=main")
-    costs = {}
+    with capsys.disabled():
+        print(
+            f"\nfirst release of {max(RELEASING)} hosts: {first}; unconfirmed {fleet.unconfirmed(max(RELEASING)):.0f} s"
+        )
+    costs, unconfirmed = {}, {}
     for number, count in enumerate(RELEASING, start=2):
         fleet.commit(number)
         costs[count] = fleet.play("deploy", "-e", MORE, count=count)
+        unconfirmed[count] = fleet.unconfirmed(count)
     with capsys.disabled():
-        print(f"\nfirst release of {max(RELEASING)} hosts: {first}")
         told("release", costs)
+        for count, seconds in unconfirmed.items():
+            print(
+                f"release: {count} hosts: the longest time from a host's switch to its confirmation was {seconds:.0f} s"
+            )
     assert all((fleet.root(name) / "current" / ".release.json").exists() for name in fleet.names)

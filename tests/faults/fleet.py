@@ -61,6 +61,7 @@ class Fleet:
             **{f"namaskah_{name}": value for name, value in raw.items() if name not in OWN and name != "switch"},
             "namaskah_environment": "small", "namaskah_app": "sample", "namaskah_repository": str(self.source),
             "namaskah_static_root": "static", "namaskah_confirm_timeout": CONFIRM, "namaskah_wave_seconds": 10,
+            "namaskah_host_seconds": 0,
             "namaskah_lease_ttl": 300, "namaskah_ref": "main", "namaskah_waves": 1, "namaskah_keep_releases": 3,
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
             "validation_database": False,

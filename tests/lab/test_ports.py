@@ -133,7 +133,7 @@ def test_the_hosts_own_program_brings_the_line_back(ledger: Application) -> None
     """The controller is killed when both have switched: one host is rebooted, the other returns at its deadline."""
     before = ledger.live_tags()
     first, second = ledger.lab.group("app")
-    ledger.write(namaskah_confirm_timeout=25, namaskah_wave_seconds=1, namaskah_lease_ttl=5)
+    ledger.write(namaskah_confirm_timeout=25, namaskah_wave_seconds=1, namaskah_host_seconds=0, namaskah_lease_ttl=5)
     try:
         with load_on(first) as load:
             running = ledger.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes")
@@ -145,7 +145,9 @@ def test_the_hosts_own_program_brings_the_line_back(ledger: Application) -> None
         assert load.report is not None
         assert load.report.failed == 0, str(load.report)
     finally:
-        ledger.write(namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_lease_ttl=900)
+        ledger.write(
+            namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_host_seconds=5, namaskah_lease_ttl=900
+        )
     assert ledger.live_tags() == before
     for host in (first, second):
         wait_until(lambda host=host: settled(ledger, host), 60)  # type: ignore[misc]

@@ -115,7 +115,7 @@ def test_the_command_line_and_the_plain_playbook_leave_the_same_state(dashboard:
 @pytest.mark.fault("host unreachable during", ends="returned")
 def test_a_host_lost_after_the_first_switch_brings_the_fleet_back(dashboard: Application) -> None:
     """One host at a time; the second is cut off when the first has switched: the first must be back on the old one."""
-    dashboard.write(namaskah_waves=1, namaskah_confirm_timeout=20, namaskah_wave_seconds=10)
+    dashboard.write(namaskah_waves=1, namaskah_confirm_timeout=20, namaskah_wave_seconds=10, namaskah_host_seconds=0)
     before = dashboard.live_tags()
     first, second = dashboard.lab.group("app")
     try:
@@ -125,7 +125,9 @@ def test_a_host_lost_after_the_first_switch_brings_the_fleet_back(dashboard: App
         output = dashboard.end(running)
     finally:
         second.restore_network()
-        dashboard.write(namaskah_waves="100%", namaskah_confirm_timeout=180, namaskah_wave_seconds=60)
+        dashboard.write(
+            namaskah_waves="100%", namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_host_seconds=5
+        )
     assert running.returncode == 4, output
     assert second.name in output
     assert dashboard.record(first.name)["tag"] == before[first.name], output

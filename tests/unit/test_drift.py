@@ -46,7 +46,7 @@ def test_differences(hosts: dict[str, dict[str, Any]], told: list[tuple[str, str
     [
         (None, [], ["repair what differs"]),
         ({"run": "r1"}, [], ["under way"]),
-        ({"run": "r1"}, ["manage.py was edited [drift-files]"], ["under way", "repair what differs"]),
+        ({"run": "r1"}, ["settings.py was edited [drift-files]"], ["under way", "repair what differs"]),
     ],
 )
 def test_hosts_that_differ_in_the_middle_of_a_run_are_no_damage(

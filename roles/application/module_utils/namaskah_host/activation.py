@@ -169,7 +169,8 @@ def _too_late(contract: Contract, why: str) -> Failure:
         "confirm the switch",
         contract.host,
         why,
-        "the waves took longer than was promised: raise namaskah_confirm_timeout or namaskah_wave_seconds",
+        "the run took longer than was promised: raise namaskah_confirm_timeout, or for large fleets "
+        "namaskah_wave_seconds and namaskah_host_seconds",
     )
 
 
