@@ -11,7 +11,7 @@ import pytest
 from tests.lab.application import Application
 from tests.lab.test_faults import consistent, kill_all
 from tests.lab.test_release import under_load
-from tests.load import Load
+from tests.load import Load, Rates
 
 pytestmark = pytest.mark.lab
 REPORT = [{"table": "payments_payment", "group_by": ["caller"]}]
@@ -94,7 +94,7 @@ def test_code_and_database_go_back_together_and_exactly_the_reported_rows_are_lo
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         answer.update(json.loads(done.stdout))
 
-    reports = under_load(ahead, work, rate=5)
+    reports = under_load(ahead, work, rates=Rates.of_total(5))
     stands_on(ahead, "v1.0.0", "amount")
     told = [one["data"] for one in answer["results"] if one["action"] == "namaskah_restore"]
     assert told[-1]["phase"] == "confirmed"
