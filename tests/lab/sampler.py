@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 
-class Looks:
+class Looks(ABC):
     """Looks again and again from the beginning of its block to the end."""
 
     interval = 0.1  # seconds between two looks
@@ -36,9 +37,9 @@ class Looks:
         while not self._stop.wait(self.interval):
             self.look()
 
+    @abstractmethod
     def look(self) -> None:
         """Look once."""
-        raise NotImplementedError
 
 
 class Sampler(Looks):

@@ -15,7 +15,7 @@ import pytest
 from tests.lab.application import API_TOKEN, Application
 from tests.lab.conftest import QUICK, SETTLE
 from tests.lab.host import Host
-from tests.lab.test_faults import kill_all, settled, wait_until
+from tests.lab.test_faults import USUAL, kill_all, settled, wait_until
 from tests.load import PROFILES, Load, Rates, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
@@ -145,9 +145,7 @@ def test_the_hosts_own_program_brings_the_line_back(ledger: Application) -> None
         assert load.report is not None
         assert load.report.failed == 0, str(load.report)
     finally:
-        ledger.write(
-            namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_host_seconds=5, namaskah_lease_ttl=900
-        )
+        ledger.write(**USUAL)
     assert ledger.live_tags() == before
     for host in (first, second):
         wait_until(lambda host=host: settled(ledger, host), 60)  # type: ignore[misc]

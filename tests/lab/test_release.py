@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.lab.application import API_TOKEN, PROJECT, Application
+from tests.lab.test_faults import USUAL
 from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
@@ -55,7 +56,7 @@ def pairs(application: Application, count: int, rates: Rates | None = None) -> l
             assert done.returncode == 0, done.stdout[-6000:]
             assert set(application.live_tags().values()) == {"v1.0.0"}
 
-    reports = under_load(application, work, rates, seconds=600 + SECONDS_A_PAIR * count)
+    reports = under_load(application, work, rates, seconds=1800 + SECONDS_A_PAIR * count)
     for report in reports:
         assert report.failed == 0, str(report)
         assert len(report.release_sequence) == 2 * count + 1, str(report)
@@ -133,9 +134,7 @@ def test_a_host_lost_after_the_first_switch_brings_the_fleet_back(dashboard: App
         output = dashboard.end(running)
     finally:
         second.restore_network()
-        dashboard.write(
-            namaskah_waves="100%", namaskah_confirm_timeout=180, namaskah_wave_seconds=60, namaskah_host_seconds=5
-        )
+        dashboard.write(namaskah_waves="100%", **USUAL)
     assert running.returncode == 4, output
     assert second.name in output
     assert dashboard.record(first.name)["tag"] == before[first.name], output

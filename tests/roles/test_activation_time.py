@@ -26,7 +26,8 @@ def seconds_of(folder: Path, fleet: list[str], waves: Any) -> list[tuple[list[st
              "ansible_connection": "local", "namaskah_waves": waves}  # fmt: skip
     hosts = {"all": {"vars": given, "children": {"app": {"hosts": dict.fromkeys(fleet)}}}}
     said = (
-        "wave {{ {'batch': ansible_play_batch, 'host': inventory_hostname, 'seconds': activation_seconds} | to_json }}"
+        "wave {{ {'batch': ansible_play_batch, 'host': inventory_hostname, 'seconds': activation_seconds,"
+        " 'waves': activation_fleet | namaskah_waves_after(none, activation_waves)} | to_json }}"
     )
     play = {
         "hosts": "app",
@@ -47,16 +48,19 @@ def seconds_of(folder: Path, fleet: list[str], waves: Any) -> list[tuple[list[st
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     found: list[tuple[list[str], dict[str, int]]] = []
+    all_waves: set[int] = set()
     for line in done.stdout.splitlines():
         if '"msg": "wave ' in line:
             told = json.loads(json.loads("{" + line.strip().rstrip(",") + "}")["msg"].removeprefix("wave "))
             if not found or found[-1][0] != told["batch"]:
                 found.append((told["batch"], {}))
+                all_waves.add(told["waves"])
             found[-1][1][told["host"]] = int(told["seconds"])
+    assert all_waves == {len(found)}  # what a pause ahead of all of them reckons with
     return found
 
 
-@pytest.mark.parametrize("waves", ["100%", 1, 3, "30%", [1, "25%", "100%"], [2, 3], ["20%", 0], "0"])
+@pytest.mark.parametrize("waves", ["100%", 1, 3, "30%", [1, "25%", "100%"], [2, 3], ["20%", 0], "0", []])
 def test_time_grows_by_the_waves_that_follow_and_by_the_fleet(tmp_path: Path, waves: Any) -> None:
     fleet = [f"h{number}" for number in range(7)]
     cut = seconds_of(tmp_path, fleet, waves)

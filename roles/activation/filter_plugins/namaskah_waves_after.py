@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible.errors import AnsibleFilterError
 from ansible.utils.helpers import pct_to_int
 
 
@@ -12,16 +11,13 @@ def waves_after(fleet: Sequence[str], host: str | None, waves: int | str | Seque
     """Return how many waves follow that of `host`, or without a host how many there are.
 
     `waves` has the meaning of a play's `serial`: numbers or percents of the fleet, of which the last one is repeated,
-    and none above zero takes all that are left.
+    and zero or an empty list takes all that are left. Preflight has refused what is neither.
     """
     position = -1 if host is None else fleet.index(host)
-    sizes = [waves] if isinstance(waves, (int, str)) else list(waves)
+    sizes = [waves] if isinstance(waves, (int, str)) else list(waves) or [0]
     later = begin = number = 0
     while begin < len(fleet):
-        try:
-            size = pct_to_int(sizes[min(number, len(sizes) - 1)], len(fleet))
-        except ValueError as error:
-            raise AnsibleFilterError(f"namaskah_waves: {error}") from error
+        size = pct_to_int(sizes[min(number, len(sizes) - 1)], len(fleet))
         later += begin > position
         begin = begin + size if size > 0 else len(fleet)
         number += 1
