@@ -52,11 +52,11 @@ demo: $(VENV)/.demo .cache/wheels/.complete ## Release an application to two mak
 	@$(BIN)/python -m demo $(ARGS)
 
 lab: setup ## Bring up two application hosts and a database host (root)
-	@$(BIN)/python -m tests.lab up $(ARGS)
-	@$(BIN)/python -m tests.lab environment
+	@$(BIN)/python -m tests.support.lab up $(ARGS)
+	@$(BIN)/python -m tests.support.lab environment
 
 lab-down: $(VENV)/.dev ## Remove them
-	@$(BIN)/python -m tests.lab down $(ARGS)
+	@$(BIN)/python -m tests.support.lab down $(ARGS)
 
 # --- Prove it -------------------------------------------------------------------------------------
 .PHONY: test again soak bench coverage

@@ -15,7 +15,7 @@ from demo.errors import DemoError
 from demo.hosts import Host
 from demo.leftovers import RECORD, clean_folder
 from demo.places import CLONE, HOSTS, Places
-from tests.load import Report
+from tests.support.load import Report
 
 FIRST, SECOND, BROKEN = "v1.0.0", "v1.1.0", "broken-websocket"
 DONE, RETURNED = 0, 3  # exit codes of the command line

@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # the story imports this module
     from demo.command import CommandLine, Done
     from demo.places import Places
     from demo.story import Story
-    from tests.load import Report
+    from tests.support.load import Report
 
 
 def good(story: Story) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from demo.errors import DemoError
 from demo.hosts import Host
-from tests.load import DASHBOARD, Load, LoadError, Rates, Report, Settings, resolve_target
+from tests.support.load import DASHBOARD, Load, LoadError, Rates, Report, Settings, resolve_target
 
 # Enough to see every lost request, little enough for a laptop that builds releases at the same time.
 RATES = Rates(get=2.5, keepalive=2.5, payment=2.0, slow=0.2, static=1.0)

@@ -1,1 +1,1 @@
-"""Tests of namaskah-deploy; a package so that `python -m tests.lab` works from a clone."""
+"""Tests of namaskah-deploy; a package so that `python -m tests.support.lab` works from a clone."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
 import pytest
 
-from tests import grouping
-from tests.faults import plugin as faults
+from tests.support import grouping
+from tests.support.faults import plugin as faults
+from tests.support.minutes import SuiteMinutes
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[1]
 NOT_BY_DEFAULT = ("soak", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
 
@@ -59,34 +57,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> grouping.GroupScheduling:
     """Keep tests that share hosts with one worker."""
     return grouping.scheduler(config, log)
-
-
-class SuiteMinutes:
-    """Adds up the time of each suite (the folder below tests/) and prints it before pytest's closing line."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.tests: dict[str, set[str]] = defaultdict(set)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        suite = _suite(report.nodeid)
-        self.seconds[suite] += report.duration
-        if report.when == "call":
-            self.tests[suite].add(report.nodeid)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.seconds:
-            return
-        terminalreporter.section("minutes of each suite")
-        for line in self._lines():
-            terminalreporter.write_line(line)
-
-    def _lines(self) -> Iterator[str]:
-        for suite in sorted(self.seconds, key=self.seconds.__getitem__, reverse=True):
-            yield f"{suite:<14} {self.seconds[suite] / 60:7.1f} min  {len(self.tests[suite]):5} tests"
-        yield f"{'all':<14} {sum(self.seconds.values()) / 60:7.1f} min"
-
-
-def _suite(nodeid: str) -> str:
-    parts = nodeid.split("::", 1)[0].split("/")
-    return parts[1] if len(parts) > 2 else parts[0]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "faults.md"
 sys.path.insert(0, str(ROOT))
 
-from tests.faults import page, record  # noqa: E402 - found by the line above
+from tests.support.faults import page, record  # noqa: E402 - found by the line above
 
 
 def exists(test: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.fleet import Cost, Fleet
+from tests.support.many_hosts import Cost, Fleet
 
 pytestmark = pytest.mark.bench
 

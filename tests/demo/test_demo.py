@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from demo.leftovers import RECORD
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 LENGTH = 150
 MINUTES = 12  # a bound, not a promise: two cores may be shared
 STOPS_WITHIN = 60

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .postgres import Cluster, cluster
-from .sample import EXAMPLES, Release, Sample, make_environment
+from tests.support.samples.postgres import Cluster, cluster
+from tests.support.samples.sample import EXAMPLES, Release, Sample, make_environment
 
 # What each sample's environment holds: that of v1.2.0 runs every good tag, and daphne beside it.
 REQUIREMENTS = {"dashboard": ["requirements.txt", "requirements-daphne.txt"], "ledger": ["requirements.txt"]}

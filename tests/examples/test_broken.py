@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.roles.waiting import is_gone
-
-from .conftest import Releaser
-from .postgres import Cluster
-from .process import Running, wait_for
-from .sample import EXAMPLES, SERVERS, Release
+from tests.examples.conftest import Releaser
+from tests.support.samples.postgres import Cluster
+from tests.support.samples.process import Running, wait_for
+from tests.support.samples.sample import EXAMPLES, SERVERS, Release
+from tests.support.waiting import is_gone
 
 EXPECTED: dict[str, dict[str, Any]] = {
     sample: json.loads((EXAMPLES / sample / "history" / "expected.json").read_text())

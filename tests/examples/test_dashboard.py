@@ -12,10 +12,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from .conftest import Releaser
-from .http_client import Client
-from .process import Running, wait_for
-from .sample import EXAMPLES, PASSWORD, Release
+from tests.examples.conftest import Releaser
+from tests.support.samples.http_client import Client
+from tests.support.samples.process import Running, wait_for
+from tests.support.samples.sample import EXAMPLES, PASSWORD, Release
 
 PHONE = "+2348012345678"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .sample import EXAMPLES
+from tests.support.samples.sample import EXAMPLES
 
 SAMPLES = ("dashboard", "ledger")
 VERSIONS = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v2.0.0"]

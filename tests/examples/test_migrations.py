@@ -21,12 +21,11 @@ from ansible.module_utils.namaskah_host.release import Release, all_of
 from ansible.module_utils.namaskah_schema import difference, session
 from ansible.module_utils.namaskah_schema.gate import Gate
 
-from tests.roles.playing import Played, play
-from tests.roles.waiting import until
-
-from .conftest import Schemas
-from .postgres import Cluster
-from .site import Site
+from tests.examples.conftest import Schemas
+from tests.support.playing import Played, play
+from tests.support.samples.postgres import Cluster
+from tests.support.samples.site import Site
+from tests.support.waiting import until
 
 SAMPLES = ("dashboard", "ledger")
 TABLE = {"dashboard": "payments_payment", "ledger": "payments"}

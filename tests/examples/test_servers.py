@@ -11,10 +11,10 @@ import threading
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from .conftest import Releaser
-from .http_client import Answer, Client
-from .process import Running
-from .sample import SERVERS, TOKEN
+from tests.examples.conftest import Releaser
+from tests.support.samples.http_client import Answer, Client
+from tests.support.samples.process import Running
+from tests.support.samples.sample import SERVERS, TOKEN
 
 EVERY_SERVER = [(sample, server) for sample, servers in SERVERS.items() for server in servers]
 STATIC = {"dashboard": "/static/js/dashboard.js", "ledger": "/static/js/ledger.js"}

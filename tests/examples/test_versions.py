@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from .conftest import Releaser
-from .http_client import Client
-from .process import Running
-from .sample import Release
+from tests.examples.conftest import Releaser
+from tests.support.samples.http_client import Client
+from tests.support.samples.process import Running
+from tests.support.samples.sample import Release
 
 SAMPLES = ("dashboard", "ledger")
 BACK = {

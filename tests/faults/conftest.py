@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .fleet import Fleet, fleet_in
+from tests.support.faults.fleet import Fleet, fleet_in
 
 
 @pytest.fixture

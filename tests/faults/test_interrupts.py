@@ -11,10 +11,9 @@ import psutil
 import pytest
 
 from namaskah_deploy.outcome import Code
-from tests.terminal import HIDDEN
-
-from .fleet import NAMES, Fleet, await_true, fleet_in
-from .plugin import FaultLog
+from tests.support.faults.fleet import NAMES, Fleet, await_true, fleet_in
+from tests.support.faults.plugin import FaultLog
+from tests.support.terminal import HIDDEN
 
 CTRL_C = "\x03"
 FIRST, LAST = NAMES

@@ -1,6 +1,6 @@
 """Is a lease waited for, told of and given back by the commands, and do runs that cross each other both end?
 
-Two hosts are folders here (tests/faults/fleet.py); playbooks, modules and the command line are the real ones.
+Two hosts are folders here (tests/support/faults/fleet.py); playbooks, modules and the command line are the real ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 import pytest
 from ansible.module_utils.namaskah_host import lease
 
-from .fleet import NAMES, Fleet, await_true
+from tests.support.faults.fleet import NAMES, Fleet, await_true
 
 HELD, DONE = 7, 0
 WHY = "incident 4711, ask Ada"

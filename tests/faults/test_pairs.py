@@ -9,7 +9,7 @@ import time
 import pytest
 from ansible.module_utils.namaskah_host import journal
 
-from .fleet import NAMES, Fleet
+from tests.support.faults.fleet import NAMES, Fleet
 
 PAIRS = int(os.environ.get("PAIRS", "24"))  # of simultaneous runs
 SEED = 20260101

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_host import activation
 
-from .fleet import NAMES, Fleet, fleet_in
+from tests.support.faults.fleet import NAMES, Fleet, fleet_in
 
 FAILED = 1
 AHEAD = "#!/bin/sh\nexec /bin/date --date='1 hour' \"$@\"\n"

@@ -20,9 +20,8 @@ import pytest
 from ansible.module_utils.namaskah_host import lease
 
 from namaskah_deploy import chain
-from tests.journals import Runs
-
-from .fleet import NAMES, Fleet, await_true
+from tests.support.faults.fleet import NAMES, Fleet, await_true
+from tests.support.journals import Runs
 
 SEED = int(os.environ.get("SWEEP_SEED", "20260101"))
 EVERY = int(os.environ.get("SWEEP_EVERY", "1"))  # of the records, in the sweep

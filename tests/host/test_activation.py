@@ -18,7 +18,7 @@ from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from .conftest import FolderHost, wait_until
+from tests.host.conftest import FolderHost, wait_until
 
 
 def live(host: FolderHost) -> str | None:

@@ -15,9 +15,8 @@ from ansible.module_utils.namaskah_host.files import point, write_json
 from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release
 
-from tests.faults.plugin import FaultLog
-
-from .conftest import FolderHost, wait_until
+from tests.host.conftest import FolderHost, wait_until
+from tests.support.faults.plugin import FaultLog
 
 
 def make(folder: Path) -> Path:

@@ -24,8 +24,8 @@ from ansible.module_utils.namaskah_host.files import read_json
 from ansible.module_utils.namaskah_host.release import current, last_good_before
 from ansible.module_utils.namaskah_host.working import working
 
-from .at_rest import at_rest_with
-from .conftest import FolderHost, wait_until
+from tests.host.conftest import FolderHost, wait_until
+from tests.support.at_rest import at_rest_with
 
 PACKAGE = str(Path(lease.__file__).parents[1])
 SEED = 20260101

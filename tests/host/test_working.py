@@ -18,7 +18,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import lock, read_json, write_json
 from ansible.module_utils.namaskah_host.working import working
 
-from .conftest import wait_until
+from tests.host.conftest import wait_until
 
 PACKAGE = str(Path(lease.__file__).parents[1])
 # A module that runs a long command of its own session, as pip is run.

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.application import Application
-from tests.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
-from tests.lab.guarded import guarded, guarded_fleet
-from tests.lab.lab import Lab
-from tests.lab.production_set import add_production_set
+from tests.support.lab.application import Application
+from tests.support.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
+from tests.support.lab.guarded import guarded, guarded_fleet
+from tests.support.lab.lab import Lab
+from tests.support.lab.production_set import add_production_set
 
 __all__ = ["dashboard", "fresh_lab", "guarded", "guarded_fleet", "lab", "lab_machine", "make_lab"]
 

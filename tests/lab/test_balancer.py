@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.lab.application import API_TOKEN, Application
-from tests.lab.balancers import Balanced
-from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.balancers import Balanced
+from tests.support.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.absence import report_absence
-from tests.lab.command import run
-from tests.lab.errors import LabError
-from tests.lab.lab import Lab
-from tests.lab.mirror import machine_mirror
+from tests.support.absence import report_absence
+from tests.support.lab.command import run
+from tests.support.lab.errors import LabError
+from tests.support.lab.lab import Lab
+from tests.support.lab.mirror import machine_mirror
 
 pytestmark = pytest.mark.lab
 _NAME = "by-hand"
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return run([sys.executable, "-m", "tests.lab", *words], check=False, timeout=600)
+    return run([sys.executable, "-m", "tests.support.lab", *words], check=False, timeout=600)
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.building import build_wheel
-from tests.lab.application import PLAYBOOK_SECONDS, PROJECT, Application
 from tests.lab.conftest import QUICK
-from tests.lab.host import Host
-from tests.lab.lab import Lab
-from tests.lab.production_set import add_production_set
+from tests.support.building import build_wheel
+from tests.support.lab.application import PLAYBOOK_SECONDS, Application
+from tests.support.lab.host import Host
+from tests.support.lab.lab import Lab
+from tests.support.lab.production_set import add_production_set
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
@@ -61,7 +62,7 @@ def controller(lab_machine: None, tmp_path_factory: pytest.TempPathFactory) -> I
     with Lab.create() as lab:
         lab.add_host("desk", group="controller", suite="trixie")
         add_production_set(lab, app=1, suite="trixie")
-        lab.add_wheels(PROJECT / "requirements" / "run.txt", suites=["trixie"])
+        lab.add_wheels(ROOT / "requirements" / "run.txt", suites=["trixie"])
         lab.wheels.add(wheels)
         application = Application(lab, "dashboard", {"namaskah_service_defaults": QUICK})
         application.prepare()

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.application import Application
 from tests.lab.conftest import QUICK
-from tests.lab.lab import Lab
-from tests.lab.production_set import add_production_set
 from tests.lab.test_faults import settled, wait_until
 from tests.lab.test_waves import no_request_fails
+from tests.support.lab.application import Application
+from tests.support.lab.lab import Lab
+from tests.support.lab.production_set import add_production_set
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 

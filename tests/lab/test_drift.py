@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.faults.plugin import FaultLog
-from tests.lab.application import Application
-from tests.lab.host import Host
+from tests.support.faults.plugin import FaultLog
+from tests.support.lab.application import Application
+from tests.support.lab.host import Host
 
 pytestmark = pytest.mark.lab
 

@@ -15,10 +15,6 @@ from typing import Any
 
 import pytest
 
-from tests.faults.plugin import FaultLog
-from tests.journals import Runs
-from tests.lab.application import Application
-from tests.lab.host import Host
 from tests.lab.test_faults import (
     SHORT,
     consistent,
@@ -30,6 +26,10 @@ from tests.lab.test_faults import (
     wait_until,
     without_sshd,
 )
+from tests.support.faults.plugin import FaultLog
+from tests.support.journals import Runs
+from tests.support.lab.application import Application
+from tests.support.lab.host import Host
 
 __all__ = ["quick"]
 pytestmark = [pytest.mark.lab, pytest.mark.soak]

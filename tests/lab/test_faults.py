@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.plugin import FaultLog
-from tests.lab.application import API_TOKEN, Application
-from tests.lab.host import Host
-from tests.lab.sampler import Split
-from tests.load import DASHBOARD, Load, Rates, Settings, resolve_target
+from tests.support.faults.plugin import FaultLog
+from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.host import Host
+from tests.support.lab.sampler import Split
+from tests.support.load import DASHBOARD, Load, Rates, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.errors import LabError
-from tests.lab.host import Host
-from tests.lab.lab import Lab
+from tests.support.lab.errors import LabError
+from tests.support.lab.host import Host
+from tests.support.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 

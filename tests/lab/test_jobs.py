@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.application import API_TOKEN, Application
-from tests.lab.cgroup import ControlGroup
+from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.cgroup import ControlGroup
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import state
-from tests.lab.cgroup import ControlGroup
-from tests.lab.command import run
-from tests.lab.errors import LabError
-from tests.lab.lab import Lab
-from tests.lab.locks import exclusive
-from tests.lab.paths import state_dir
+from tests.support.lab import state
+from tests.support.lab.cgroup import ControlGroup
+from tests.support.lab.command import run
+from tests.support.lab.errors import LabError
+from tests.support.lab.lab import Lab
+from tests.support.lab.locks import exclusive
+from tests.support.lab.paths import state_dir
 
 pytestmark = pytest.mark.lab
 
 # A run of somebody's tests that is killed in the middle.
 _OWNER = """
 import sys, time
-from tests.lab import Lab
+from tests.support.lab import Lab
 lab = Lab.create(sys.argv[1])
 lab.add_host("victim").boot()
 print("booted", flush=True)

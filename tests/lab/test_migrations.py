@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.lab.guarded import Guarded
+from tests.support.lab.guarded import Guarded
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = 'payments_payment'::regclass AND attnum > 0"

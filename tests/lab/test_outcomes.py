@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.plugin import FaultLog
-from tests.lab.application import PROJECT, Application
-from tests.lab.lab import Lab
-from tests.lab.outcomes import (
+from tests.support.faults.plugin import FaultLog
+from tests.support.lab.application import Application
+from tests.support.lab.lab import Lab
+from tests.support.lab.outcomes import (
     End,
     answers,
     by_command,
@@ -30,12 +30,13 @@ from tests.lab.outcomes import (
     reverse_by_hand,
     running,
 )
-from tests.lab.production_set import add_production_set
+from tests.support.lab.production_set import add_production_set
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
 EXPECTED: dict[str, dict[str, dict[str, Any]]] = {
-    sample: json.loads((PROJECT / "examples" / sample / "history" / "expected.json").read_text())
+    sample: json.loads((ROOT / "examples" / sample / "history" / "expected.json").read_text())
     for sample in ("dashboard", "ledger")
 }
 PORTS = {"dashboard": 80, "ledger": 8080}
@@ -258,5 +259,5 @@ def test_every_tag_is_released_here() -> None:
     for sample, tags in EXPECTED.items():
         released_here = followed | {tag for known, tag in BROKEN if known == sample}
         assert set(tags) == released_here
-        git = Path(PROJECT / "examples" / sample / "history")
+        git = Path(ROOT / "examples" / sample / "history")
         assert {file.stem for file in git.glob("*.toml")} == set(tags)

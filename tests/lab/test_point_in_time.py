@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import broken_world
-from tests.lab.guarded import Guarded
-from tests.lab.host import Host
+from tests.support.lab import broken_world
+from tests.support.lab.guarded import Guarded
+from tests.support.lab.host import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 STANZA = "dashboard"

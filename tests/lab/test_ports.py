@@ -12,11 +12,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.lab.application import API_TOKEN, Application
 from tests.lab.conftest import QUICK, SETTLE
-from tests.lab.host import Host
 from tests.lab.test_faults import USUAL, kill_all, settled, wait_until
-from tests.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.host import Host
+from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import broken_world as world
-from tests.lab.broken_world import HOLDER, OLD_CLIENTS, REPOSITORY, SUDO_LINE, World
-from tests.lab.guarded import Guarded
-from tests.lab.unchanged import refs, unchanged
+from tests.support.lab import broken_world as world
+from tests.support.lab.broken_world import HOLDER, OLD_CLIENTS, REPOSITORY, SUDO_LINE, World
+from tests.support.lab.guarded import Guarded
+from tests.support.lab.unchanged import refs, unchanged
 
 pytestmark = pytest.mark.lab
 

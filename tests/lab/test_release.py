@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lab.application import API_TOKEN, PROJECT, Application
 from tests.lab.test_faults import USUAL
-from tests.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+from tests.support.lab.application import API_TOKEN, Application
+from tests.support.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
@@ -87,7 +88,7 @@ def test_many_pairs_and_a_row_in_the_table(dashboard: Application) -> None:
         sum(report.ledger.duplicates + report.ledger.missing for report in reports),
         f"{minutes:.0f}",
     ]
-    with (PROJECT / "docs" / "soak.md").open("a") as table:
+    with (ROOT / "docs" / "soak.md").open("a") as table:
         table.write(f"| {' | '.join(str(cell) for cell in row)} |\n")
     for report in reports:
         assert report.longest_gap_ms - report.own_stall_ms <= LONGEST_GAP, str(report)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.application import Application
 from tests.lab.test_faults import consistent, kill_all
 from tests.lab.test_release import under_load
-from tests.load import Load, Rates
+from tests.support.lab.application import Application
+from tests.support.load import Load, Rates
 
 pytestmark = pytest.mark.lab
 REPORT = [{"table": "payments_payment", "group_by": ["caller"]}]

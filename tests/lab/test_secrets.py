@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.lab import broken_world, sentinels
-from tests.lab.guarded import Guarded
-from tests.lab.host import Host
-from tests.lab.sampler import Sampler
-from tests.lab.sentinels import Search
+from tests.support.lab import broken_world, sentinels
+from tests.support.lab.guarded import Guarded
+from tests.support.lab.host import Host
+from tests.support.lab.sampler import Sampler
+from tests.support.lab.sentinels import Search
 
 pytestmark = pytest.mark.lab
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.cgroup import ControlGroup
-from tests.lab.command import run
-from tests.lab.errors import LabError
-from tests.lab.host import Host
-from tests.lab.lab import Lab
+from tests.support.lab.cgroup import ControlGroup
+from tests.support.lab.command import run
+from tests.support.lab.errors import LabError
+from tests.support.lab.host import Host
+from tests.support.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.guarded import Guarded
-from tests.lab.host import Host
+from tests.support.lab.guarded import Guarded
+from tests.support.lab.host import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 MEDIA = "/srv/dashboard/shared/media"

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.lab.application import API_TOKEN, PROJECT, Application, environment
-from tests.lab.host import Host
 from tests.lab.test_faults import settled, wait_until
-from tests.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.lab.application import API_TOKEN, Application, environment
+from tests.support.lab.host import Host
+from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
@@ -101,7 +102,7 @@ def test_a_failure_in_the_second_wave_brings_the_first_back_at_once(fleet: Appli
     late = late_returns(fleet, first)
     with no_request_fails(first, second):
         running = subprocess.Popen(
-            fleet.command("deploy", "-e", "namaskah_ref=v1.1.0"), cwd=PROJECT, env=environment(), text=True,
+            fleet.command("deploy", "-e", "namaskah_ref=v1.1.0"), cwd=ROOT, env=environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         fleet.await_act(first, "switched", running, seconds=600)

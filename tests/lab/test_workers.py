@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.building import build_wheel
-from tests.lab.application import PLAYBOOK_SECONDS, PROJECT, Application, environment
 from tests.lab.conftest import QUICK, SETTLE
-from tests.lab.host import Host
-from tests.lab.lab import Lab
-from tests.lab.production_set import add_production_set
 from tests.lab.test_controller import OPERATOR, TOOL, Controller
+from tests.support.building import build_wheel
+from tests.support.lab.application import PLAYBOOK_SECONDS, Application, environment
+from tests.support.lab.host import Host
+from tests.support.lab.lab import Lab
+from tests.support.lab.production_set import add_production_set
+from tests.support.project import ROOT
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 
@@ -40,10 +41,10 @@ class Job:
     def lay_out(self, **variables: str) -> None:
         """Write it anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for name in ("playbooks", "roles", "tests/hosts"):
+        for name in ("playbooks", "roles"):
             leave = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / name, self.folder / "project" / name, ignore=leave)
-        shutil.copy(PROJECT / "ansible.cfg", self.folder / "project")
+            shutil.copytree(ROOT / name, self.folder / "project" / name, ignore=leave)
+        shutil.copy(ROOT / "ansible.cfg", self.folder / "project")
         shutil.copytree(self.application.inventory, self.folder / "inventory")
         (self.folder / "env").mkdir()
         (self.folder / "env" / "extravars").write_text(json.dumps(variables))
@@ -83,7 +84,7 @@ def workers(lab_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with Lab.create() as lab:
         nodes = [lab.add_host(name, group="controller") for name in ("node1", "node2")]
         add_production_set(lab)
-        lab.add_wheels(PROJECT / "requirements" / "run.txt")
+        lab.add_wheels(ROOT / "requirements" / "run.txt")
         lab.wheels.add(wheels)
         settings = {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE}
         application = Application(lab, "dashboard", settings)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.building import ROOT, build_wheel, checked
+from tests.support.building import build_wheel, checked
+from tests.support.project import ROOT
 
 # Proved as well where present, on the PATH or by a version manager; the lab has a controller with Debian 13's Python.
 FURTHER = ("python3.12", *map(str, Path.home().glob(".pyenv/versions/3.12.*/bin/python3.12")))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.building import ROOT
 from tests.packaging.conftest import Installed, run
+from tests.support.project import ROOT
 
 INVENTORY = """
 all:

@@ -6,8 +6,9 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-CARRIED = ("playbooks/", "roles/", "tests/hosts/", "ansible.cfg")
+from tests.support.project import ROOT
+
+CARRIED = ("playbooks/", "roles/", "ansible.cfg")
 
 
 def expected_files() -> set[str]:

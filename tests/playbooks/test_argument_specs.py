@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.project import ROOT
+
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir() or (path / "defaults").is_dir())
 SHARED = ROOT / "roles" / "application" / "defaults" / "main.yml"
 TYPES: dict[str, type | tuple[type, ...]] = {

@@ -26,8 +26,8 @@ from ansible.module_utils.namaskah_host.files import write_json
 from ansible.module_utils.namaskah_host.observed import running_processes
 
 from tests.host.conftest import FolderHost
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 MODULES = {path.stem.removeprefix("namaskah_"): path for path in ROOT.glob("roles/*/library/*.py")}
 CONTROLLER = {"machine": "here", "boot": "one", "pid": 1, "started": 1}
 BACKUPS = {"settings": {"root": "/nowhere", "service": "shop"}}

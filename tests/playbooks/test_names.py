@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.project import ROOT
+
 FRAMEWORKS = re.compile(
     r"\b(django|alembic|uvicorn|gunicorn|daphne|hypercorn|fastapi|starlette|flask|celery|manage\.py)\b", re.IGNORECASE
 )
 # Where an application may be named: the samples and their tests, the presets, what explains them to people, and
 # pinned packages.
 FREE_TO_NAME = (
-    *("examples/", "tests/examples/", "tests/lab/", "roles/application/presets/"),
+    *(
+        "examples/",
+        "tests/examples/",
+        "tests/lab/",
+        "tests/support/samples/",
+        "tests/support/lab/",
+        "roles/application/presets/",
+    ),
     *("docs/", "README.md", "CHANGELOG.md", "requirements/"),
 )
 THIS = "tests/playbooks/test_names.py"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.project import ROOT
+
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 INVENTORY = """
 all:

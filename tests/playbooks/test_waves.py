@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.project import ROOT
+
 HOSTS = ("a", "b", "c", "d")
 LOSE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 SWITCH = "{{ 'sleep 60' if ends == 'hangs' else 'ln -sfn releases/new ' ~ namaskah_root ~ '/current' }}"

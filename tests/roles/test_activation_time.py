@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.project import ROOT
+
 ROLE = ROOT / "roles" / "activation"
 CONFIRM, WAVE, HOST = 1000, 100, 1
 

@@ -14,7 +14,7 @@ from ansible.module_utils.namaskah_balancer.hook import Hook
 from ansible.module_utils.namaskah_balancer.view import View
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.absence import report_absence
+from tests.support.absence import report_absence
 
 SERVERS = """\
 # web hosts

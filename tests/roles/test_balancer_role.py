@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.namaskah_host import lease, switch
 from ansible.module_utils.namaskah_host.contract import Contract
 
-from tests.roles.playing import Played, play
+from tests.support.playing import Played, play
 
 # A balancer in a file: `leave` is refused while the file says that this is the last one.
 COMMAND = """

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-PLUGIN = Path(__file__).parents[2] / "roles" / "application" / "lookup_plugins" / "namaskah_controller.py"
+from tests.support.project import ROOT
+
+PLUGIN = ROOT / "roles" / "application" / "lookup_plugins" / "namaskah_controller.py"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from .playing import ROOT, Played, play
+from tests.support.playing import Played, play
+from tests.support.project import ROOT
 
 PLUGIN = ROOT / "roles" / "application" / "action_plugins" / "normal.py"
 SOURCES = {"said.py": b"def word() -> str:\n    return 'hello'\n", "data.txt": b"as it is"}

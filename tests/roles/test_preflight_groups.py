@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.playing import play
+from tests.support.playing import play
 
 PREFLIGHT = {"name": "Check", "ansible.builtin.include_role": {"name": "preflight"}}
 VARIABLES = {

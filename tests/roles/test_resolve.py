@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.roles.gitting import Remote, make
-from tests.roles.playing import Played, play
-from tests.roles.waiting import is_gone, until
+from tests.support.gitting import Remote, make
+from tests.support.playing import Played, play
+from tests.support.waiting import is_gone, until
 
 TASK = "Resolve"
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.roles.playing import ROOT, Played, play
-from tests.roles.verification_host import SmallHost, running_host
+from tests.support.playing import Played, play
+from tests.support.project import ROOT
+from tests.support.verification.host import SmallHost, running_host
 
 ROLE = [{"name": "Validate", "ansible.builtin.include_role": {"name": "validation"}}]
 TASK = "Let the observer judge all hosts"

@@ -13,7 +13,7 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed, Patience, 
 from ansible.module_utils.namaskah_checks.stream import Address, parse_address
 from ansible.module_utils.namaskah_checks.words import read_http
 
-from tests.roles.verification_server import RELEASE, TcpServer, UnixServer, on_tcp, on_unix, serving
+from tests.support.verification.server import RELEASE, TcpServer, UnixServer, on_tcp, on_unix, serving
 
 
 @pytest.fixture(params=["tcp", "unix"])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.roles.playing import Played, play
-from tests.roles.verification_host import SmallHost, running_host
-from tests.roles.verification_server import STATIC, TcpServer, on_tcp, serving
+from tests.support.playing import Played, play
+from tests.support.verification.host import SmallHost, running_host
+from tests.support.verification.server import STATIC, TcpServer, on_tcp, serving
 
 SECRET = "sentinel-5f1e7b2c90"  # noqa: S105 - must appear nowhere
 ROLE = [{"name": "Verify", "ansible.builtin.include_role": {"name": "verification"}}]

@@ -16,7 +16,7 @@ from ansible.module_utils.namaskah_checks.verification import verify as verify_w
 from ansible.module_utils.namaskah_host.files import point
 from ansible.module_utils.namaskah_host.observed import running_processes
 
-from tests.roles.verification_host import SmallHost, running_host
+from tests.support.verification.host import SmallHost, running_host
 
 
 @pytest.fixture(scope="module")

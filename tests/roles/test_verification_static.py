@@ -9,7 +9,7 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.static import StaticFiles, sample, static_check
 
 from tests.roles.test_verification_http import address_of
-from tests.roles.verification_server import STATIC, on_tcp, serving
+from tests.support.verification.server import STATIC, on_tcp, serving
 
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in STATIC.items()}
 MANY = {f"f{number}.js": "0" * 64 for number in range(1000)}

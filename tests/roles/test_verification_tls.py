@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.roles.verification_server import RELEASE, TcpServer, on_tcp, serving
+from tests.support.verification.server import RELEASE, TcpServer, on_tcp, serving
 
 NAME = "shop.example"
 (HEALTH,) = read_http([{"name": "health", "path": "/ok"}])

@@ -20,7 +20,7 @@ from namaskah_deploy.phases import Phases
 from namaskah_deploy.progress import Display, JsonLines, Lines, Silent
 from namaskah_deploy.record import Record, state_folder
 from namaskah_deploy.report import Result
-from tests.unit.streams import CODES, part, typed
+from tests.support.command_line.streams import CODES, part, typed
 from tests.unit.test_report import made
 
 

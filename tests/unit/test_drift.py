@@ -11,7 +11,7 @@ from namaskah_deploy import drift, outcome
 from namaskah_deploy.outcome import Code
 from namaskah_deploy.report import Result
 from namaskah_deploy.request import Kind, Request
-from tests.unit.streams import part
+from tests.support.command_line.streams import part
 
 
 def host(commit: str = "a", tag: str = "v1", differs: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from namaskah_deploy import events
 from namaskah_deploy.events import Ended, HostResult, Line, NoHosts, Other, TaskStarted
-from tests.unit.streams import CODES, raw, typed
+from tests.support.command_line.streams import CODES, raw, typed
 
 
 @pytest.mark.parametrize("name", CODES)

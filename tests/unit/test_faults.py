@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import page, record
-from tests.faults.kinds import GROUPS, KINDS
+from tests.support.faults import page, record
+from tests.support.faults.kinds import GROUPS, KINDS
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 SUITE = """
 import pytest
 
@@ -36,7 +36,7 @@ def test_several(fault_log):
 COLLECT = """
 import json, sys
 import pytest
-from tests.faults.plugin import kinds_of
+from tests.support.faults.plugin import kinds_of
 
 class Kinds:
     found = set()
@@ -53,7 +53,7 @@ def run(folder: Path, suite: str) -> subprocess.CompletedProcess[str]:
     """Run a suite of its own, as another process beside this one."""
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = fault\n  injects\n")
     (folder / "test_small.py").write_text(suite)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.faults.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.support.faults.plugin"]
     return subprocess.run(
         [*command, f"--rootdir={folder}", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grouping import GROUPS, group_of, rank_of
+from tests.support.grouping import GROUPS, group_of, rank_of
 
 TESTS = Path(__file__).parents[1]
 

@@ -13,7 +13,7 @@ from namaskah_deploy.outcome import MEANING, Code
 from namaskah_deploy.phases import Phase
 from namaskah_deploy.report import Failed, Part, Result
 from namaskah_deploy.request import Kind, Request
-from tests.unit.streams import part
+from tests.support.command_line.streams import part
 from tests.unit.test_report import MOMENT
 
 HOSTS = ("web1", "web2")

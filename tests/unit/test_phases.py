@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from namaskah_deploy.phases import Phases
-from tests.unit.streams import typed
+from tests.support.command_line.streams import typed
 
 
 def _fold(name: str) -> Phases:

@@ -16,7 +16,7 @@ from namaskah_deploy.environments import Environment
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.request import Kind, Request
-from tests.unit.small import CONTENT
+from tests.support.command_line.small import CONTENT
 
 HERE = Path("/home/ada/app")
 FLEET = Environment(

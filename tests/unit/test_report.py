@@ -12,7 +12,7 @@ import pytest
 from namaskah_deploy import report
 from namaskah_deploy.report import Part, Report, Result
 from namaskah_deploy.request import Kind, Request
-from tests.unit.streams import part
+from tests.support.command_line.streams import part
 
 MOMENT = datetime(2026, 11, 23, 21, tzinfo=UTC)
 

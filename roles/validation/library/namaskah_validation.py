@@ -34,7 +34,7 @@ EXAMPLES = r"""
 - name: Let the observer judge all hosts
   namaskah_validation:
     subjects: "{{ ansible_play_hosts | map('extract', hostvars, 'validation_subject') }}"
-    tests: "{{ role_path }}/../../tests/hosts"
+    tests: "{{ role_path }}/checks"
     python: "{{ ansible_playbook_python }}"
   delegate_to: localhost
   run_once: true

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.fixtures import lab_machine
-from tests.lab.lab import Lab
-from tests.lab.provision.fleet import Fleet, bare_fleet
+from tests.support.lab.fixtures import lab_machine
+from tests.support.lab.lab import Lab
+from tests.support.lab.provision.fleet import Fleet, bare_fleet
 
 __all__ = ["lab_machine"]
 

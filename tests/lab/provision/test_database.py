@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.lab.provision.fleet import PASSWORDS, Fleet, as_user
+from tests.support.lab.provision.fleet import PASSWORDS, Fleet, as_user
 
 pytestmark = pytest.mark.lab
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.provision.attempts import Outcome, assert_refused, try_all
-from tests.lab.provision.fleet import APP, ROOT, Fleet
+from tests.support.lab.provision.attempts import Outcome, assert_refused, try_all
+from tests.support.lab.provision.fleet import APP, ROOT, Fleet
 
 pytestmark = pytest.mark.lab
 

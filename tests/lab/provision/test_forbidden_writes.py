@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
+from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
 
 pytestmark = pytest.mark.lab
 

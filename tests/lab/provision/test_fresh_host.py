@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.namaskah_host.launch import read_environment
 
-from tests.lab.provision.fleet import APP, ROOT, RUNTIME, SECRET_KEY, Fleet
+from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, SECRET_KEY, Fleet
 
 pytestmark = pytest.mark.lab
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.host import Host
-from tests.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
-from tests.lab.provision.releases import do, make_release, point_current, remove_releases
+from tests.support.lab.host import Host
+from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
+from tests.support.lab.provision.releases import do, make_release, point_current, remove_releases
 
 pytestmark = pytest.mark.lab
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.provision.attempts import Outcome, assert_refused, try_all
-from tests.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
-from tests.lab.provision.releases import make_release, remove_releases
 from tests.lab.provision.test_forbidden_commands import GOLDEN
+from tests.support.lab.provision.attempts import Outcome, assert_refused, try_all
+from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
+from tests.support.lab.provision.releases import make_release, remove_releases
 
 pytestmark = pytest.mark.lab
 

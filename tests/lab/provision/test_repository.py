@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.provision.fleet import APP, Fleet, as_user
+from tests.support.lab.provision.fleet import APP, Fleet, as_user
 
 pytestmark = pytest.mark.lab
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.provision.fleet import Fleet
 from tests.lab.provision.test_database import from_app
+from tests.support.lab.provision.fleet import Fleet
 
 pytestmark = pytest.mark.lab
 

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.absence import report_absence
-from tests.roles.backup import postgres
-from tests.roles.backup.postgres import Cluster
-from tests.roles.playing import Played, play
+from tests.support import postgres
+from tests.support.absence import report_absence
+from tests.support.calling import call
+from tests.support.playing import Played, play
+from tests.support.postgres import Cluster
 
+PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable  # a host's own
 TASK = "Back up"
 CONTRACT = {"app": "shop", "environment": "test", "host": "db1", "root": "/srv/shop"}
 LIVE = {"commit": "a" * 40, "tag": "v1", "release": "20260101T000000Z-aaaaaaaaaaaa"}
@@ -93,9 +95,13 @@ class Backups:
         return self.tasks({"name": TASK, "namaskah_backups": words})
 
     def tasks(self, *tasks: dict[str, Any]) -> Played:
-        """Play tasks; their modules run as the plain user."""
+        """Call the module of each task as the plain user, whose home is the folder."""
+        return call(tasks, [*self.cluster.user.prefix, PYTHON], env={"HOME": str(self.folder)})
+
+    def played(self, *tasks: dict[str, Any]) -> Played:
+        """Have Ansible do the same."""
         variables = {"ansible_python_interpreter": str(self._interpreter()), "ansible_pipelining": True}
-        folder = Path(tempfile.mkdtemp(prefix="play", dir=self.folder))  # plays may run beside each other
+        folder = Path(tempfile.mkdtemp(prefix="play", dir=self.folder))
         return play(list(tasks), folder, variables=variables, library=["backup"])
 
     def make(self, **changed: Any) -> dict[str, Any]:
@@ -122,9 +128,7 @@ class Backups:
     def _interpreter(self) -> Path:
         """The host's Python, as the plain user, with a home of its own."""
         path = self.folder / "python"
-        words = " ".join(
-            [*self.cluster.user.prefix, "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable]
-        )
+        words = " ".join([*self.cluster.user.prefix, PYTHON])
         path.write_text(f'#!/bin/sh\nexport HOME={self.folder}\nexec {words} "$@"\n')
         path.chmod(0o755)
         return path

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.roles.backup.conftest import LIVE, TASK, Backups
-from tests.roles.backup.postgres import PASSWORDS, Cluster
-from tests.roles.waiting import until
+from tests.support.postgres import PASSWORDS, Cluster
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("filled")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.roles.backup.conftest import Backups
-from tests.roles.backup.postgres import Cluster
-from tests.roles.waiting import until
+from tests.support.postgres import Cluster
+from tests.support.waiting import until
 
 
 @contextmanager

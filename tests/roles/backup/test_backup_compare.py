@@ -10,7 +10,7 @@ from ansible.module_utils.namaskah_backups import catalogue, fingerprint, settin
 from ansible.module_utils.namaskah_backups.session import Session
 
 from tests.roles.backup.conftest import CONTRACT, SCHEMA, Backups
-from tests.roles.backup.postgres import Cluster
+from tests.support.postgres import Cluster
 
 CHANGES = {
     "a value": "UPDATE child SET c = 7 WHERE a = 1",

@@ -16,12 +16,12 @@ from ansible.module_utils.namaskah_backups import targets
 from ansible.module_utils.namaskah_backups.manifest import SEAL
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup import store as stores
 from tests.roles.backup.conftest import CONTRACT, TASK, Backups
-from tests.roles.backup.disks import disk, fill_up
-from tests.roles.backup.postgres import unprivileged
-from tests.roles.backup.store import BUCKET, SECRET, Store
-from tests.roles.playing import Played
+from tests.support.backups import store as stores
+from tests.support.backups.disks import disk, fill_up
+from tests.support.backups.store import BUCKET, SECRET, Store
+from tests.support.playing import Played
+from tests.support.postgres import unprivileged
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.roles.backup.conftest import TASK, Backups
-from tests.roles.backup.postgres import BINARIES, Cluster
-from tests.roles.backup.programs import processes, stopped
-from tests.roles.playing import Played
-from tests.roles.waiting import is_gone, until
+from tests.support.backups.programs import processes, stopped
+from tests.support.playing import Played
+from tests.support.postgres import BINARIES, Cluster
+from tests.support.waiting import is_gone, until
 
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, {rows}) g"
 LOSSY = """#!/bin/sh

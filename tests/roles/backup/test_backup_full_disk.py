@@ -19,10 +19,10 @@ from ansible.module_utils.namaskah_backups import beside, extract, manifest, spa
 from ansible.module_utils.namaskah_backups import settings as backup_settings
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup import postgres
 from tests.roles.backup.conftest import CONTRACT, TASK, Backups, backups_of
-from tests.roles.backup.disks import disk, fill_up
-from tests.roles.backup.postgres import Cluster
+from tests.support import postgres
+from tests.support.backups.disks import disk, fill_up
+from tests.support.postgres import Cluster
 
 MEGABYTE = 1_000_000
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) AS t FROM generate_series(1, {rows}) g"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.roles.backup.conftest import TASK, Backups
-from tests.roles.backup.postgres import Cluster
+from tests.support.postgres import Cluster
 
 OWN = ["postgres", "shop", "template0", "template1"]
 

@@ -9,10 +9,10 @@ import pytest
 from ansible.module_utils.namaskah_backups import proof, space
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup import postgres
 from tests.roles.backup.conftest import TASK, Backups
-from tests.roles.backup.postgres import Cluster
 from tests.roles.backup.test_backup_compare import Looker
+from tests.support import postgres
+from tests.support.postgres import Cluster
 
 
 @pytest.fixture(scope="module")

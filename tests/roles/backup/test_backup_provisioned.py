@@ -9,8 +9,8 @@ import jinja2
 import pytest
 
 from tests.roles.backup.conftest import Backups
-from tests.roles.backup.postgres import Cluster, run_as
-from tests.roles.playing import ROOT
+from tests.support.postgres import Cluster, run_as
+from tests.support.project import ROOT
 
 TEMPLATE = ROOT / "roles" / "provision" / "templates" / "roles.sql.j2"
 MAY_MARK = "SELECT has_function_privilege('reader', 'pg_create_restore_point(text)', 'EXECUTE')"

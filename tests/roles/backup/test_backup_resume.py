@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.roles.backup.conftest import TASK, Backups
-from tests.roles.backup.postgres import Cluster
+from tests.support.postgres import Cluster
 
 
 def again(backups: Backups, run: str, **changed: Any) -> dict[str, Any]:

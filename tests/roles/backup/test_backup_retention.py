@@ -17,9 +17,9 @@ from ansible.module_utils.namaskah_backups.retention import Needs, Rules, Verdic
 from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.roles.backup.conftest import LIVE, TASK, Backups
-from tests.roles.backup.postgres import Cluster
-from tests.roles.backup.programs import processes, stopped
-from tests.roles.waiting import until
+from tests.support.backups.programs import processes, stopped
+from tests.support.postgres import Cluster
+from tests.support.waiting import until
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOBODY = Needs(set(), set())

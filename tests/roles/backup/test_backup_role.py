@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.roles.backup.conftest import LIVE, Backups
-from tests.roles.backup.postgres import PASSWORDS, Cluster
-from tests.roles.gitting import Remote, make
-from tests.roles.playing import ROOT, Played, play
+from tests.support.gitting import Remote, make
+from tests.support.playing import Played, play
+from tests.support.postgres import PASSWORDS, Cluster
+from tests.support.project import ROOT
 
 
 def role(part: str = "main") -> dict[str, Any]:

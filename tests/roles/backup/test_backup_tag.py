@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.roles.gitting import Remote, make
-from tests.roles.playing import Played, play
+from tests.support.gitting import Remote, make
+from tests.support.playing import Played, play
 
 TASK = "Tag"
 NO_IDENTITY = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "EMAIL": "", "USER": "nobody-at-all"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.roles.backup.conftest import Backups
-from tests.roles.backup.postgres import Cluster
+from tests.support.postgres import Cluster
 
 pytestmark = pytest.mark.bench
 MEGABYTES = int(os.environ.get("NAMASKAH_BENCH_MB", "200"))

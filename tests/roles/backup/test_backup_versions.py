@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.backup import postgres
 from tests.roles.backup.conftest import Backups, backups_of, fill
-from tests.roles.backup.postgres import Cluster
+from tests.support import postgres
+from tests.support.postgres import Cluster
 
 CHOOSES_METHOD = 16
 

@@ -17,9 +17,9 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_points.pgbackrest import Stanza, newest_backup
 
-from tests.absence import report_absence
-from tests.examples.postgres import find_programs, run, unprivileged
-from tests.roles.playing import Played, play
+from tests.support.absence import report_absence
+from tests.support.playing import Played, play
+from tests.support.samples.postgres import find_programs, run, unprivileged
 
 ROLE = "shop_backup"
 SERVICE = "shop-backup"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_restore import exchange
 
-from tests.roles.backup.postgres import Cluster
 from tests.roles.restore.conftest import Restores
+from tests.support.postgres import Cluster
+from tests.support.project import ROOT
 
-PROJECT = Path(__file__).resolve().parents[3]
 TOOL = Path(sys.executable).parent / "namaskah-deploy"
 
 
@@ -45,7 +45,7 @@ def shop(cluster: Cluster, restores: Restores) -> Cluster:
 
 def command(restores: Restores, *words: str) -> subprocess.CompletedProcess[str]:
     state = {"XDG_STATE_HOME": str(restores.folder / "state"), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8",
-             "HOME": str(restores.folder), "XDG_CACHE_HOME": str(PROJECT / ".cache" / "tests")}  # fmt: skip
+             "HOME": str(restores.folder), "XDG_CACHE_HOME": str(ROOT / ".cache" / "tests")}  # fmt: skip
     return subprocess.run(
         [TOOL, *words, "--inventory", restores.folder / "inventory"],
         env=state, cwd=restores.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,

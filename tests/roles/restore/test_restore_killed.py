@@ -17,9 +17,9 @@ from ansible.module_utils.namaskah_backups import proof
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import copy, exchange, mending, properties, records, report, swap
 
-from tests.roles.backup.postgres import Cluster
 from tests.roles.restore.conftest import RELEASE, Restores
-from tests.roles.waiting import until
+from tests.support.postgres import Cluster
+from tests.support.waiting import until
 
 OLD, NEW = "1000", "100"  # rows of the live database before and after the restore
 

@@ -10,11 +10,11 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, mending, properties, records, rights, story
 
-from tests.roles.backup import postgres
-from tests.roles.backup.postgres import Cluster
 from tests.roles.backup.test_backup_versions import newest
 from tests.roles.restore.conftest import Restores, equip
-from tests.roles.waiting import until
+from tests.support import postgres
+from tests.support.postgres import Cluster
+from tests.support.waiting import until
 
 
 @pytest.fixture

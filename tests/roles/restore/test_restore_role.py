@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.roles.backup.postgres import Cluster
-from tests.roles.playing import Played, play
 from tests.roles.restore.conftest import Restores
+from tests.support.playing import Played, play
+from tests.support.postgres import Cluster
 
 
 def role(part: str, name: str = "restore", **variables: Any) -> dict[str, Any]:

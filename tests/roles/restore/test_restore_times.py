@@ -15,11 +15,11 @@ import pytest
 from ansible.module_utils.namaskah_backups import manifest
 from ansible.module_utils.namaskah_restore import exchange
 
-from tests.roles.backup.postgres import Cluster
 from tests.roles.backup.test_backup_times import ROWS_A_MEGABYTE, timed
-from tests.roles.restore.clients import TABLE, busy
 from tests.roles.restore.conftest import Restores
-from tests.roles.waiting import until
+from tests.support.postgres import Cluster
+from tests.support.restores.clients import TABLE, busy
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.bench
 SIZES = [int(word) for word in os.environ.get("NAMASKAH_BENCH_MB", "200,1000").split(",")]

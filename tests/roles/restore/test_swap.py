@@ -15,10 +15,10 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, pooler
 from ansible.module_utils.namaskah_restore.meeting import meet
 
-from tests.roles.backup.postgres import Cluster
-from tests.roles.restore.clients import TABLE, Seen, busy
 from tests.roles.restore.conftest import Restores
-from tests.roles.waiting import until
+from tests.support.postgres import Cluster
+from tests.support.restores.clients import TABLE, Seen, busy
+from tests.support.waiting import until
 
 LONGEST_OUTAGE_MS = 1000  # each swap, whatever else this machine does meanwhile
 PROMISED_MS = 250  # under 100 clients: the best of three swaps, so that a stall of the machine is not the swap's

@@ -1,0 +1,52 @@
+"""The command at a terminal: what it asks there, and what it draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from namaskah_deploy.outcome import Code
+from tests.support.command_line.small import NEW, OLD, World, world
+from tests.support.project import ROOT
+from tests.support.terminal import Terminal
+
+
+def _at_terminal(made: World, *words: str, answer: str = "") -> tuple[int, str]:
+    """Run the command at a terminal, answer its question if it is to have an answer, and return what was seen."""
+    at = Terminal(made.command(*words), folder=ROOT, environ=made.environ())
+    if answer:
+        at.wait_for("[y/N]")
+        at.type(answer)
+    return at.end(), at.seen
+
+
+def test_at_a_terminal_a_release_is_confirmed_and_drawn(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    code, text = _at_terminal(made, "production", "--ref", "v2", answer="y\n")
+    assert code == 0, text
+    assert "Release v2 to production (web1, web2)? [y/N]" in text
+    assert "\x1b[" in text
+    assert "activation" in text
+    assert made.serving() == {"web1": "v2", "web2": "v2"}
+
+
+def test_at_a_terminal_no_is_the_default(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    code, text = _at_terminal(made, "production", answer="\n")
+    assert (code, made.serving()) == (Code.REFUSED, OLD), text
+    assert "was not confirmed" in text
+
+
+def test_at_a_terminal_a_rollback_says_where_it_leads(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    code, text = _at_terminal(made, "rollback", "production", "--tag", "v1", answer="n\n")
+    assert (code, made.serving()) == (Code.REFUSED, OLD), text
+    assert "web2: old (v1, live, ada) -> old (v1, live, ada)" in text
+    assert "database: unknown: no host has told" in text
+    assert "Go back to v1 on production (web1, web2)? [y/N]" in text
+
+
+def test_an_environment_may_do_without_the_question(tmp_path: Path) -> None:
+    made = world(tmp_path, namaskah_ask=False)
+    code, text = _at_terminal(made, "production", "--no-color")
+    assert (code, made.serving()) == (0, NEW), text
+    assert "[y/N]" not in text

@@ -1,0 +1,63 @@
+"""What makes a disk this host's disk: names, keys and addresses, written before it boots."""
+
+import os
+import uuid
+from pathlib import Path
+
+from tests.support.lab.keys import Keys
+from tests.support.lab.network import Network
+from tests.support.lab.state import HostRecord
+from tests.support.lab.wheels import WHEEL_PORT
+
+
+def write_identity(root: Path, host: HostRecord, keys: Keys) -> None:
+    """Give the disk at `root` the host's name, machine id and SSH keys."""
+    _write(root / "etc/hostname", f"{host.name}\n")
+    _write(root / "etc/machine-id", uuid.uuid4().hex + "\n")
+    key = keys.host_key(host.name)
+    _write(root / "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)
+    _write(root / "etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_text())
+    for home in (root / "root", root / "home/ops"):
+        _authorize(home, keys.public_line)
+
+
+def write_names(root: Path, host: HostRecord, neighbours: list[HostRecord], network: Network) -> None:
+    """Write /etc/hosts: the host itself (sudo complains without), its neighbours and the controller."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost", f"127.0.1.1 {host.name}"]
+    lines += [f"{other.address} {other.name}" for other in neighbours if other.name != host.name]
+    lines.append(f"{network.controller} controller")
+    _write(root / "etc/hosts", "\n".join([*lines, ""]))
+
+
+def write_sources(root: Path, host: HostRecord, network: Network) -> None:
+    """Point apt at the controller's archive (not signed: it is made here, for this bridge alone)."""
+    line = f"deb [trusted=yes] http://{network.controller}:{WHEEL_PORT}/debian/{host.suite} ./\n"
+    _write(root / "etc/apt/sources.list.d/lab.list", line)
+
+
+def write_pip_conf(root: Path, network: Network) -> None:
+    """Point pip at the controller's wheels and nowhere else, as on a closed production network."""
+    address = network.controller
+    settings = [
+        "[global]",
+        "no-index = true",
+        f"find-links = http://{address}:{WHEEL_PORT}/",
+        f"trusted-host = {address}",
+        "disable-pip-version-check = true",
+    ]
+    _write(root / "etc/pip.conf", "\n".join([*settings, ""]))
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.unlink(missing_ok=True)  # A symlink of the base must not lead the text elsewhere.
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def _authorize(home: Path, line: str) -> None:
+    owner = home.stat()
+    folder = home / ".ssh"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _write(folder / "authorized_keys", line, 0o600)
+    for path in (folder, folder / "authorized_keys"):
+        os.chown(path, owner.st_uid, owner.st_gid)

@@ -1,0 +1,152 @@
+"""Where does the time of a test run go? `make test-profile`: runs a command, looks at every process, writes tables.
+
+Reads /proc twice a second (proc_pid_stat(5)): a process that lives for less than that is seen only in the difference
+between what the machine spent and what the processes seen have used, which is printed as a line of its own. Only
+processes that begin after this program and those of the hosts that it boots are counted, so nothing else should run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+EVERY = 0.5  # seconds between two looks
+SLOWEST = 40
+TICKS = os.sysconf("SC_CLK_TCK")
+TIMES = Path(".cache/test-times.json")  # written by tests/minutes.py
+# What a process is, by its command line: the first pattern that fits.
+KINDS = {
+    "ansible-playbook": r"ansible-playbook|/ansible ",
+    "ansible-runner": r"ansible-runner|ansible_runner",
+    "our modules on hosts": r"AnsiballZ|namaskah_host|\.ansible/tmp",
+    "command line of the tool": r"namaskah-deploy",
+    "lint": r"mypy|ansible-lint|ruff|yamllint|codespell",
+    "tests (pytest)": r"pytest|execnet",
+    "load generator": r"support[./]load",
+    "pip and venv": r"\bpip\b|ensurepip|-m venv",
+    "applications": r"uvicorn|gunicorn|manage\.py|daphne|hypercorn|alembic|/srv/\w+/(current|releases)",
+    "PostgreSQL": r"postgres|pg_|psql|initdb|pgbouncer",
+    "base of hosts": r"mmdebstrap|\bdpkg\b|apt-get|/usr/lib/apt",
+    "npm, pm2, node": r"\bnode\b|npm|pm2",
+    "git": r"\bgit\b",
+    "ssh": r"\bssh(d|-agent)?\b",
+    "systemd and its like": r"systemd|dbus|init\b|agetty|journald",
+    "nginx, haproxy": r"nginx|haproxy",
+    "other Python": r"python",
+}
+_KINDS = [(re.compile(pattern), kind) for kind, pattern in KINDS.items()]
+
+# A process is forked first and becomes another program then: these are looked at again.
+UNSETTLED = ("", "tests (pytest)", "other", "other Python", "systemd and its like")
+
+
+@dataclass
+class Process:
+    """One process: what it is, and the seconds of processor that it has used so far."""
+
+    kind: str
+    seconds: float
+    parent: int
+
+
+class Sampler(threading.Thread):
+    """Looks at every process until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[tuple[int, int], Process] = {}
+        self.before = {(pid, start): used for pid, start, _, used in _processes()}
+        self.machine = _machine_seconds()
+        self.done = threading.Event()
+
+    def run(self) -> None:  # noqa: D102 - threading's own name
+        while not self.done.wait(EVERY):
+            self.look()
+
+    def look(self) -> None:
+        """Take one look."""
+        for pid, start, parent, used in _processes():
+            known = self.seen.setdefault((pid, start), Process("", used, parent))
+            known.seconds = used
+            if known.kind in UNSETTLED:
+                known.kind = _kind(pid) or known.kind
+
+    def table(self) -> Iterator[tuple[str, float, int]]:
+        """Give kind, seconds of processor and number of processes, most first; what was not seen comes last."""
+        seconds: dict[str, float] = defaultdict(float)
+        count: Counter[str] = Counter()
+        for key, one in self.seen.items():
+            seconds[one.kind or "kernel"] += one.seconds - self.before.get(key, 0)
+            count[one.kind or "kernel"] += 1
+        for kind in sorted(seconds, key=seconds.__getitem__, reverse=True):
+            yield kind, seconds[kind], count[kind]
+        yield "too short to be seen", _machine_seconds() - self.machine - sum(seconds.values()), 0
+
+    def starts(self, kind: str) -> int:
+        """Return how many processes of a kind began that are no children of the same kind."""
+        pids = {pid for (pid, _), one in self.seen.items() if one.kind == kind}
+        return sum(one.kind == kind and one.parent not in pids for one in self.seen.values())
+
+
+def _processes() -> Iterator[tuple[int, int, int, float]]:
+    """Give (pid, start, parent, seconds of processor) of every process."""
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names alone, many times a second
+        try:
+            text = Path(f"/proc/{name}/stat").read_text()
+        except OSError:
+            continue
+        fields = text.rpartition(")")[2].split()
+        yield int(name), int(fields[19]), int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _kind(pid: int) -> str:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "other"
+    if not line:
+        return ""
+    return next((kind for pattern, kind in _KINDS if pattern.search(line[:2000])), "other")
+
+
+def _machine_seconds() -> float:
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    user, nice, system, _, _, irq, softirq = map(int, fields[:7])
+    return (user + nice + system + irq + softirq) / TICKS
+
+
+def main(command: list[str]) -> int:
+    """Run the command; print the tables; return its exit status."""
+    began = time.monotonic()
+    sampler = Sampler()
+    sampler.start()
+    status = subprocess.run(command, check=False).returncode
+    passed = time.monotonic() - began
+    sampler.look()
+    sampler.done.set()
+    used = _machine_seconds() - sampler.machine
+    busy = used / passed / (os.cpu_count() or 1)
+    print(f"\nprocessor time: {used / 60:.1f} min in {passed / 60:.1f} min, {busy:.0%} busy")
+    for kind, seconds, count in sampler.table():
+        print(f"  {kind:<28} {seconds / 60:7.1f} min {count:7} processes")
+    print(f"starts of ansible-playbook: {sampler.starts('ansible-playbook')}")
+    if TIMES.exists():
+        times = json.loads(TIMES.read_text())
+        print(f"\nthe {SLOWEST} slowest tests (setup, call, teardown in seconds)")
+        for nodeid, parts in sorted(times.items(), key=lambda one: -sum(one[1].values()))[:SLOWEST]:
+            shown = " ".join(f"{parts.get(part, 0):6.1f}" for part in ("setup", "call", "teardown"))
+            print(f"  {sum(parts.values()):6.1f} = {shown}  {nodeid}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
