@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.lab import kept
 from tests.support.lab.application import Application
 from tests.support.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
 from tests.support.lab.guarded import guarded, guarded_fleet
-from tests.support.lab.lab import Lab
-from tests.support.lab.production_set import add_production_set
 
 __all__ = ["dashboard", "fresh_lab", "guarded", "guarded_fleet", "lab", "lab_machine", "make_lab"]
 
@@ -33,13 +32,8 @@ SETTLE = 3
 @pytest.fixture(scope="session")
 def dashboard_fleet(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
     """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released once."""
-    with Lab.create() as own:
-        add_production_set(own)
-        application = Application(own, "dashboard", {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE})
-        application.prepare()
-        application.provision()
-        done = application.deploy("v1.0.0")
-        assert done.returncode == 0, done.stdout[-6000:]
+    variables = {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE}
+    with kept.released("dashboard", variables) as application:
         yield application
 
 

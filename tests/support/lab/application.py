@@ -19,9 +19,12 @@ import yaml
 
 from tests.support.lab.host import Host
 from tests.support.lab.lab import Lab
+from tests.support.lab.wheels import WHEEL_PORT
 from tests.support.project import ROOT
 
 API_TOKEN = "lab-api-token-0123456789"  # noqa: S105 - of hosts that live for one test run
+CONTROLLER = "controller"  # its name on every host (host_files.py)
+NAMED_WHEELS = f"http://{CONTROLLER}:{WHEEL_PORT}/"
 PLAYBOOK_SECONDS = 900  # no playbook of a test takes longer
 
 
@@ -99,18 +102,12 @@ class Application:
         database = f"{self.sample}_"
         address = self.lab.group("database")[0].address
         url = f"postgresql://{{user}}:{{user}}-Secret-1@{address}:5432/{self.sample}"
-        wheels = self.lab.wheels.url
         return {
             "namaskah_environment": "lab",
             "namaskah_repository": self.lab.origin.url(self.sample),
             "namaskah_controller_repository": str(self.lab.origin.path(self.sample)),
-            "namaskah_pip_arguments": [
-                "--no-index",
-                "--find-links",
-                wheels,
-                "--trusted-host",
-                self.lab.network.controller,
-            ],
+            # By name, for each lab has other addresses, and virtualenvs are named after these words.
+            "namaskah_pip_arguments": ["--no-index", "--find-links", NAMED_WHEELS, "--trusted-host", CONTROLLER],
             "namaskah_migrate_env_file": f"{self.root}/shared/.env.migrate",
             "provision_deploy_authorized_keys": [self.lab.keys.public_line],
             **{

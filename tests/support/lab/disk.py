@@ -34,6 +34,12 @@ class Disk:
         if os.path.ismount(self.root):
             run(["umount", self.root])
 
+    def put_away(self, folder: Path) -> None:
+        """Move all that the host ever wrote to `folder`, where other disks can begin with it; this one is as new."""
+        self.unmount()
+        run(["mv", self._folder / "upper", folder])  # keeps marks of the overlay also where it has to copy
+        shutil.rmtree(self._folder / "work")
+
     def erase(self) -> None:
         """Throw away all that the host ever wrote."""
         self.unmount()

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.lab.disk import Disk
 from tests.support.lab.errors import LabError
 from tests.support.lab.faults import Faults
-from tests.support.lab.host_files import write_identity, write_names, write_pip_conf, write_sources
+from tests.support.lab.host_files import write_identity, write_kept, write_names, write_pip_conf, write_sources
 from tests.support.lab.keys import Keys
 from tests.support.lab.machine import Machine
 from tests.support.lab.network import Port
@@ -96,6 +96,12 @@ class Host(Faults):
         self._format()
         self.boot()
 
+    def keep(self, folder: Path) -> None:
+        """Put the disk of a host that is off away in `folder`, for other hosts to begin with."""
+        if self.running:
+            raise LabError(f"host {self.name} runs; power it off first")
+        self._disk.put_away(folder)
+
     def remove(self) -> None:
         """Take the host away; parts that are already gone are not missed."""
         self._machine.remove()
@@ -104,6 +110,8 @@ class Host(Faults):
 
     def _format(self) -> None:
         self._disk.mount()
+        if self.record.kept:
+            write_kept(self.root_dir, Path(self.record.kept), self._port.network, self._keys)
         write_identity(self.root_dir, self.record, self._keys)
         write_sources(self.root_dir, self.record, self._port.network)
         write_pip_conf(self.root_dir, self._port.network)

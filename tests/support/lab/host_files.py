@@ -1,7 +1,10 @@
 """What makes a disk this host's disk: names, keys and addresses, written before it boots."""
 
+import json
 import os
+import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.lab.keys import Keys
@@ -46,6 +49,41 @@ def write_pip_conf(root: Path, network: Network) -> None:
         "disable-pip-version-check = true",
     ]
     _write(root / "etc/pip.conf", "\n".join([*settings, ""]))
+
+
+# What a kept disk holds of the lab that it was written in: the begin of its addresses, and the key that may log in.
+STAMP = "stamp.json"
+_LARGEST = 1_000_000  # bytes of a file that may hold one of them
+_PROGRAMS = (".py", ".pyc", ".so")
+_DATABASE = "var/lib/postgresql"
+
+
+def stamp(network: Network, keys: Keys) -> list[str]:
+    """What the files of a lab's hosts hold of that lab."""
+    return [network.controller.removesuffix("1"), keys.public_line.strip()]
+
+
+def write_kept(root: Path, kept: Path, network: Network, keys: Keys) -> None:
+    """Put this lab's network and key into the files of a disk that hold those of the lab where it was kept."""
+    before = json.loads(kept.with_name(STAMP).read_text())
+    pairs = [(old.encode(), new.encode()) for old, new in zip(before, stamp(network, keys), strict=True)]
+    for path in _texts(kept):
+        text = anew = path.read_bytes()
+        for old, new in pairs:
+            anew = anew.replace(old, new)
+        if anew != text:
+            about, target = path.stat(), root / path.relative_to(kept)
+            target.write_bytes(anew)
+            os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def _texts(tree: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(tree):
+        names[:] = [name for name in names if Path(folder, name) != tree / _DATABASE]
+        for path in (Path(folder, name) for name in files):
+            about = path.lstat()
+            if stat.S_ISREG(about.st_mode) and about.st_size < _LARGEST and path.suffix not in _PROGRAMS:
+                yield path
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:

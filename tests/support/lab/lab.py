@@ -114,17 +114,25 @@ class Lab:
     # -- hosts -------------------------------------------------------------------------------------
 
     def add_host(
-        self, name: str, *, group: str = "app", suite: str = "bookworm", layers: Sequence[str] = (), bare: bool = False
+        self,
+        name: str,
+        *,
+        group: str = "app",
+        suite: str = "bookworm",
+        layers: Sequence[str] = (),
+        bare: bool = False,
+        kept: Path | None = None,
     ) -> Host:
         """A new host, still off. `group` is its inventory group, `layers` are additions such as "pm2".
 
-        A `bare` one has only what an operator needs to log in; `apt-get install` works on every host.
+        A `bare` one has only what an operator needs to log in; `apt-get install` works on every host. `kept` is a disk
+        that `Host.keep` has put away, for this one to begin with.
         """
         state.check_name(name)
         if name in self.hosts:
             raise LabError(f"lab {self.name} has a host named {name} already")
         address = self.network.host_address(len(self.record.hosts))
-        record = HostRecord(name, address, suite, group, list(layers), bare)
+        record = HostRecord(name, address, suite, group, list(layers), bare, str(kept or ""))
         self.record.hosts.append(record)
         self.record.save()
         host = self._host(record)
@@ -183,7 +191,8 @@ def remove_leftovers() -> list[str]:
 
 
 def _trees(host: HostRecord) -> list[Path]:
-    return [*(layer_tree(layer) for layer in reversed(host.layers)), base_tree(host.suite, bare=host.bare)]
+    kept = [Path(host.kept)] if host.kept else []
+    return [*kept, *(layer_tree(layer) for layer in reversed(host.layers)), base_tree(host.suite, bare=host.bare)]
 
 
 def _each(action: Callable[[Host], None], hosts: list[Host]) -> None:

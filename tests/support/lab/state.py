@@ -42,6 +42,8 @@ class HostRecord:
     group: str
     layers: list[str]
     bare: bool = False
+    kept: str = ""
+    """The folder of a kept disk that it begins with, "" for none."""
 
 
 @dataclass
