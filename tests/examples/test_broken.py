@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.examples.conftest import Releaser
+from tests.support.samples.making import Releaser
 from tests.support.samples.postgres import Cluster
 from tests.support.samples.process import Running, wait_for
 from tests.support.samples.sample import EXAMPLES, SERVERS, Release

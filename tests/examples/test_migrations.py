@@ -21,8 +21,8 @@ from ansible.module_utils.namaskah_host.release import Release, all_of
 from ansible.module_utils.namaskah_schema import difference, session
 from ansible.module_utils.namaskah_schema.gate import Gate
 
-from tests.examples.conftest import Schemas
 from tests.support.playing import Played, play
+from tests.support.samples.making import Schemas
 from tests.support.samples.postgres import Cluster
 from tests.support.samples.site import Site
 from tests.support.waiting import until

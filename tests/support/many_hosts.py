@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.host.conftest import IDENTITY, SERVER, WORKER, supervised
+from tests.support.folder_host import IDENTITY, SERVER, WORKER, supervised
 from tests.support.project import ROOT
 
 INSTANCES = ("blue", "green")

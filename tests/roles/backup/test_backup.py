@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import LIVE, TASK, Backups
+from tests.support.backups.backups import LIVE, TASK, Backups
 from tests.support.postgres import PASSWORDS, Cluster
 from tests.support.waiting import until
 

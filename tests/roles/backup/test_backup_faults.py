@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import TASK, Backups
+from tests.support.backups.backups import TASK, Backups
 from tests.support.backups.programs import processes, stopped
 from tests.support.playing import Played
 from tests.support.postgres import BINARIES, Cluster

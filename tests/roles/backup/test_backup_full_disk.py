@@ -19,8 +19,8 @@ from ansible.module_utils.namaskah_backups import beside, extract, manifest, spa
 from ansible.module_utils.namaskah_backups import settings as backup_settings
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import CONTRACT, TASK, Backups, backups_of
 from tests.support import postgres
+from tests.support.backups.backups import CONTRACT, TASK, Backups, backups_of
 from tests.support.backups.disks import disk, fill_up
 from tests.support.postgres import Cluster
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.roles.backup.conftest import TASK, Backups
+from tests.support.backups.backups import TASK, Backups
 from tests.support.postgres import Cluster
 
 OWN = ["postgres", "shop", "template0", "template1"]

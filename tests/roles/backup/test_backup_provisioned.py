@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import jinja2
 import pytest
 
-from tests.roles.backup.conftest import Backups
+from tests.support.backups.backups import Backups
 from tests.support.postgres import Cluster, run_as
 from tests.support.project import ROOT
 

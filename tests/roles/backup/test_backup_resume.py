@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.roles.backup.conftest import TASK, Backups
+from tests.support.backups.backups import TASK, Backups
 from tests.support.postgres import Cluster
 
 

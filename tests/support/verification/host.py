@@ -23,7 +23,7 @@ from ansible.module_utils.namaskah_host.switch import note, stage
 
 from tests.support.gitting import Remote, make
 
-PROGRAM = Path(__file__).with_name("verification_program.py")
+PROGRAM = Path(__file__).with_name("program.py")
 COMMAND = ["{venv}/bin/python", "-B", "program.py"]
 SERVICES = {
     "web": {"command": COMMAND, "listen": "socket", "overlap": True, "health": {}},
