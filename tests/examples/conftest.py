@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.samples.databases import Databases, running
 from tests.support.samples.making import Releaser, Schemas, make
-from tests.support.samples.postgres import Cluster, cluster
 from tests.support.samples.sample import Release, Sample
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    """Return a server of our own."""
-    with cluster() as running:
-        yield running
+def postgres() -> Iterator[Databases]:
+    """Return databases on a server of our own."""
+    with running() as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def schemas(postgres: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Schemas:
+def schemas(postgres: Databases, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Schemas:
     """Return what migrates each sample's first version once, for tests to copy."""
 
     @cache
@@ -55,7 +55,7 @@ def schemas(postgres: Cluster, request: pytest.FixtureRequest, tmp_path_factory:
 
 
 @pytest.fixture
-def release(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schemas: Schemas) -> Releaser:
+def release(request: pytest.FixtureRequest, folder: Path, postgres: Databases, schemas: Schemas) -> Releaser:
     """Return what puts a tag of a sample into a folder of its own.
 
     All tags of a test share one database of its own, which has the first version's schema.

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import postgres
 from tests.support.absence import report_absence
 from tests.support.backups.backups import Backups, backups_of
+from tests.support.backups.cluster import Cluster, running
 from tests.support.backups.content import fill
-from tests.support.postgres import Cluster
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Cluster]:
-    with postgres.running() as cluster:
+    with running() as cluster:
         yield cluster
 
 

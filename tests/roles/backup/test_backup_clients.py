@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support.backups.backups import Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.waiting import until
 
 

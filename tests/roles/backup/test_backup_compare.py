@@ -9,9 +9,9 @@ import pytest
 from ansible.module_utils.namaskah_backups import fingerprint
 
 from tests.support.backups.backups import Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.backups.content import SCHEMA
 from tests.support.backups.looking import Looker
-from tests.support.postgres import Cluster
 
 CHANGES = {
     "a value": "UPDATE child SET c = 7 WHERE a = 1",

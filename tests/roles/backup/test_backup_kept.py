@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.backups.backups import TASK, Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 
 OWN = ["postgres", "shop", "template0", "template1"]
 

@@ -9,7 +9,8 @@ import jinja2
 import pytest
 
 from tests.support.backups.backups import Backups
-from tests.support.postgres import Cluster, run_as
+from tests.support.backups.cluster import Cluster
+from tests.support.postgres import run_as
 from tests.support.project import ROOT
 
 TEMPLATE = ROOT / "roles" / "provision" / "templates" / "roles.sql.j2"

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support.backups.backups import LIVE, Backups
+from tests.support.backups.cluster import PASSWORDS, Cluster
 from tests.support.gitting import Remote, make
 from tests.support.playing import Played, play
-from tests.support.postgres import PASSWORDS, Cluster
 from tests.support.project import ROOT
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.backups.backups import Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.measuring import ROWS_A_MEGABYTE, timed
-from tests.support.postgres import Cluster
 
 pytestmark = pytest.mark.bench
 MEGABYTES = int(os.environ.get("NAMASKAH_BENCH_MB", "200"))

@@ -7,18 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
-from tests.support import postgres
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster, running
 from tests.support.restores.restores import MORE, Restores, equip
 
 
 @pytest.fixture(scope="session")
 def restore_server() -> Iterator[Cluster]:
-    with patch.dict(postgres.SERVER_SETTINGS, MORE), postgres.running() as cluster:
+    with running(settings=MORE) as cluster:
         equip(cluster)
         yield cluster
 

@@ -10,7 +10,7 @@ from ansible.module_utils.namaskah_host import files
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, keeping, queries, records, story
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.restores.restores import RELEASE, Restores
 
 PAYMENTS = [

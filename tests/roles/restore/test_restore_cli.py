@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_restore import exchange
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.project import ROOT
 from tests.support.restores.restores import Restores
 

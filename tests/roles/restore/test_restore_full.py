@@ -19,7 +19,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import copy, exchange, mending, report
 
 from tests.support.absence import report_absence
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.restores.playing import played, role
 from tests.support.restores.restores import Restores
 

@@ -17,7 +17,7 @@ from ansible.module_utils.namaskah_backups import proof
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import copy, exchange, mending, properties, records, report, swap
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.restores.restores import RELEASE, Restores
 from tests.support.waiting import until
 

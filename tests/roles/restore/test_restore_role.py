@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.restores.playing import played, role
 from tests.support.restores.restores import Restores
 

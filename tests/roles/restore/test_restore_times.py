@@ -15,8 +15,8 @@ import pytest
 from ansible.module_utils.namaskah_backups import manifest
 from ansible.module_utils.namaskah_restore import exchange
 
+from tests.support.backups.cluster import Cluster
 from tests.support.measuring import ROWS_A_MEGABYTE, timed
-from tests.support.postgres import Cluster
 from tests.support.restores.clients import TABLE, busy
 from tests.support.restores.restores import Restores
 from tests.support.waiting import until

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_host.release import current
 
+from tests.support.backups.cluster import Cluster
 from tests.support.faults.fleet import NAMES, Fleet, await_true
-from tests.support.postgres import Cluster
 from tests.support.restores.restores import LIVE, Restores
 
 BACK = ("rollback", "small", "--restore-database", "--confirm", "small")

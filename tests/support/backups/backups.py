@@ -15,9 +15,9 @@ from typing import Any
 
 from ansible.module_utils.namaskah_backups import settings
 
+from tests.support.backups.cluster import Cluster
 from tests.support.calling import call
 from tests.support.playing import Played, play
-from tests.support.postgres import Cluster
 
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable  # a host's own
 TASK = "Back up"

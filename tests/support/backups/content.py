@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 
 NAMES = ["plain", "with space", "ümlaut", "new\nline", "-dash", "x" * 200, "bytes\udcff"]
 SCHEMA = [

@@ -9,7 +9,7 @@ from ansible.module_utils.namaskah_backups import catalogue, fingerprint, settin
 from ansible.module_utils.namaskah_backups.session import Session
 
 from tests.support.backups.backups import CONTRACT
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 
 
 class Looker:

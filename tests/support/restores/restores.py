@@ -16,7 +16,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, records, settings, story
 from ansible.module_utils.namaskah_restore.settings import Asked
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 
 CONTRACT = {"app": "shop", "environment": "test", "host": "db1", "root": "/srv/shop", "allow": []}
 LIVE = {"commit": "a" * 40, "tag": "v1", "release": "20260101T000000Z-aaaaaaaaaaaa"}
