@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import INSTANCES, Contract
 from ansible.module_utils.namaskah_host.lease import acquire, release
 
+from tests.support.contracts import HERE, contract
 from tests.support.waiting import until
 
 SERVER = '''
@@ -95,29 +95,29 @@ class FolderHost:
         self.supervisor = supervised(self.folder, self.runtime, self.contract.root, self.contract.services)
 
     def _contract(self) -> dict[str, Any]:
-        python = sys.executable
-        return {
-            "environment": "test", "app": "sample", "domain": "", "host": "here", "repository": str(self.source),
-            "root": str(self.folder / "srv"), "runtime": str(self.runtime), "shared_paths": [],
-            "env_file": str(self.folder / "env"), "migrate_env_file": "", "deploy_user": "me",
-            "app_user": getpass.getuser(), "python": python, "requirements": ["requirements.txt"], "pip_arguments": [],
-            "pip_timeout": 120, "build_commands": [], "collect_command": [], "post_collect_commands": [],
-            "build_timeout": 60, "static_root": "static", "static_url": "/static/", "schema": "compatible",
-            "services": {
+        return contract(
+            HERE,
+            repository=str(self.source),
+            root=str(self.folder / "srv"),
+            runtime=str(self.runtime),
+            env_file=str(self.folder / "env"),
+            supervisor_config=str(self.folder / "supervisord.conf"),
+            schema="compatible",
+            services={
                 "web": {"command": ["{venv}/bin/python", "server.py", "{socket}"], "listen": "socket", "overlap": True,
                         "boot_timeout": 8, "stop_timeout": 5, "drain": 1, "health": {}},
                 "worker": {"command": ["{venv}/bin/python", "worker.py", "{shared}"], "overlap": False,
                            "stop_timeout": 5},
             },
-            "service_defaults": {"listen": "none", "ports": {}, "overlap": False, "health": {}, "boot_timeout": 8,
-                                 "stop_timeout": 5, "drain": 1},
-            "health_defaults": {"path": "/", "status": 200, "release_key": "release", "host": "localhost",
-                                "timeout": 2},
-            "process_manager": "supervisor", "supervisor_config": str(self.folder / "supervisord.conf"),
-            "supervisor_control": str(Path(python).parent / "supervisorctl"), "switch": "overlap", "return": "detached",
-            "front": "none", "keep_releases": 2, "keep_assets_days": 30, "lease_ttl": 60, "allow": [], "settle": 1,
-            "confirm_timeout": 60, "wave_seconds": 10,
-        }  # fmt: skip
+            service_defaults={"boot_timeout": 8, "stop_timeout": 5, "drain": 1},
+            health_defaults={"path": "/", "timeout": 2},
+            pip_timeout=120,
+            build_timeout=60,
+            keep_releases=2,
+            lease_ttl=60,
+            confirm_timeout=60,
+            wave_seconds=10,
+        )  # fmt: skip
 
     def _make_folders(self) -> None:
         for folder in (self.contract.root, *(self.runtime / name for name in INSTANCES)):
