@@ -17,8 +17,8 @@ from namaskah_deploy.report import Failed, Report, Result
 from namaskah_deploy.request import Kind, Request
 from tests.support.command_line.small import world
 from tests.support.command_line.streams import part
-from tests.unit.test_report import made
-from tests.unit.test_tables import STATE
+from tests.support.reports import made
+from tests.support.told import STATE
 
 FLEET = Environment("production", Path("hosts.yml"), {"app": ("web1",), "database": ("db1",)})
 LOSS = {

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.support.samples.postgres import Cluster, cluster
-from tests.support.samples.sample import EXAMPLES, Release, Sample, make_environment
-
-# What each sample's environment holds: that of v1.2.0 runs every good tag, and daphne beside it.
-REQUIREMENTS = {"dashboard": ["requirements.txt", "requirements-daphne.txt"], "ledger": ["requirements.txt"]}
-
-Releaser = Callable[..., Release]
-Schemas = Callable[[str], str]
+from tests.support.samples.databases import Databases, running
+from tests.support.samples.making import Releaser, Schemas, make
+from tests.support.samples.sample import Release, Sample
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    """Return a server of our own."""
-    with cluster() as running:
-        yield running
+def postgres() -> Iterator[Databases]:
+    """Return databases on a server of our own."""
+    with running() as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def schemas(postgres: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Schemas:
+def schemas(postgres: Databases, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Schemas:
     """Return what migrates each sample's first version once, for tests to copy."""
 
     @cache
@@ -63,7 +55,7 @@ def schemas(postgres: Cluster, request: pytest.FixtureRequest, tmp_path_factory:
 
 
 @pytest.fixture
-def release(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schemas: Schemas) -> Releaser:
+def release(request: pytest.FixtureRequest, folder: Path, postgres: Databases, schemas: Schemas) -> Releaser:
     """Return what puts a tag of a sample into a folder of its own.
 
     All tags of a test share one database of its own, which has the first version's schema.
@@ -78,19 +70,3 @@ def release(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, sch
         return sample.release(tag, folder / f"{name}-{tag}", **{"database": database(name), **settings})
 
     return put
-
-
-def make(name: str, folder: Path) -> Sample:
-    """Build the repository and the environment."""
-    repository = folder / "origin.git"
-    command = [sys.executable, str(EXAMPLES / "history.py"), name, str(repository), "--json"]
-    described = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    files = [show(repository, f"v1.2.0:{path}") for path in REQUIREMENTS[name]]
-    lines = [line for text in files for line in text.splitlines() if not line.startswith(("#", "-r"))]
-    return Sample(name, repository, described, make_environment(folder / "venv", lines, folder / "lines.txt"))
-
-
-def show(repository: Path, path: str) -> str:
-    """Return the content of a file in a commit."""
-    command = ["git", f"--git-dir={repository}", "show", path]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

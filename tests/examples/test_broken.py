@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.examples.conftest import Releaser
-from tests.support.samples.postgres import Cluster
+from tests.support.samples.databases import Databases
+from tests.support.samples.making import Releaser
 from tests.support.samples.process import Running, wait_for
 from tests.support.samples.sample import EXAMPLES, SERVERS, Release
 from tests.support.waiting import is_gone
@@ -122,7 +122,7 @@ def test_the_worker_ends_and_the_web_is_good(sample: str, tag: str, release: Rel
 
 @pytest.mark.parametrize(("sample", "tag"), having("broken-migration"))
 def test_the_first_migration_stays_and_the_old_code_works_with_it(
-    sample: str, tag: str, release: Releaser, postgres: Cluster
+    sample: str, tag: str, release: Releaser, postgres: Databases
 ) -> None:
     old, new, mended = (release(sample, name) for name in (BASE, tag, "v1.3.0"))
     with old.web() as web:

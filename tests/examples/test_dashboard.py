@@ -12,8 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.examples.conftest import Releaser
 from tests.support.samples.http_client import Client
+from tests.support.samples.making import Releaser
 from tests.support.samples.process import Running, wait_for
 from tests.support.samples.sample import EXAMPLES, PASSWORD, Release
 

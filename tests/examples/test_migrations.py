@@ -21,9 +21,9 @@ from ansible.module_utils.namaskah_host.release import Release, all_of
 from ansible.module_utils.namaskah_schema import difference, session
 from ansible.module_utils.namaskah_schema.gate import Gate
 
-from tests.examples.conftest import Schemas
 from tests.support.playing import Played, play
-from tests.support.samples.postgres import Cluster
+from tests.support.samples.databases import Databases
+from tests.support.samples.making import Schemas
 from tests.support.samples.site import Site
 from tests.support.waiting import until
 
@@ -37,7 +37,7 @@ Build = Callable[..., Site]
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schemas: Schemas) -> Build:
+def site(request: pytest.FixtureRequest, folder: Path, postgres: Databases, schemas: Schemas) -> Build:
     """Return what makes a host with v1.0.0 live, in a database of its own."""
 
     def made(name: str, **settings: object) -> Site:
@@ -48,15 +48,15 @@ def site(request: pytest.FixtureRequest, folder: Path, postgres: Cluster, schema
     return made
 
 
-def columns(postgres: Cluster, site: Site) -> set[str]:
+def columns(postgres: Databases, site: Site) -> set[str]:
     query = f"SELECT attname FROM pg_attribute WHERE attrelid = '{TABLE[site.sample.name]}'::regclass AND attnum > 0"  # noqa: S608
     return set(postgres.query(query, site.database).split())
 
 
 @contextmanager
-def psql(postgres: Cluster, site: Site, sql: str) -> Iterator[subprocess.Popen[bytes]]:
+def psql(postgres: Databases, site: Site, sql: str) -> Iterator[subprocess.Popen[bytes]]:
     """Keep a session that has run `sql` for the block."""
-    words = [str(postgres.programs / "psql"), "-qXAt", "-d", site.database]
+    words = [str(postgres.server.binaries / "psql"), "-qXAt", "-d", site.database]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
@@ -70,7 +70,7 @@ def psql(postgres: Cluster, site: Site, sql: str) -> Iterator[subprocess.Popen[b
 
 @pytest.mark.fault("release: breaking migration", ends="refused")
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_compatible_then_a_breaking_release(name: str, site: Build, postgres: Cluster) -> None:
+def test_a_compatible_then_a_breaking_release(name: str, site: Build, postgres: Databases) -> None:
     """The story of both samples: what is pending, refused, allowed, ahead, refused to go back from, and reversed."""
     one = site(name)
     first, second = NAMES[name]
@@ -142,7 +142,7 @@ BACK = {"dashboard": "migrate --noinput payments 0001_initial", "ledger": "alemb
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize(("policy", "kept"), [("breaking", True), ("keep", True), ("reverse", False)])
 def test_what_was_committed_before_a_failing_migration(
-    name: str, policy: str, kept: bool, site: Build, postgres: Cluster
+    name: str, policy: str, kept: bool, site: Build, postgres: Databases
 ) -> None:
     one = site(name, migrate_on_failure=policy)
     with pytest.raises(Failure) as failed:
@@ -153,7 +153,7 @@ def test_what_was_committed_before_a_failing_migration(
     assert (BACK[name] in failed.value.next_step) is kept
 
 
-def test_the_printed_line_undoes_it(site: Build, postgres: Cluster) -> None:
+def test_the_printed_line_undoes_it(site: Build, postgres: Databases) -> None:
     """The line is for ssh; what follows the host in it is run here."""
     from ansible.module_utils.namaskah_host import package  # noqa: PLC0415
     from ansible.module_utils.namaskah_host.files import write_json  # noqa: PLC0415
@@ -171,7 +171,7 @@ def test_the_printed_line_undoes_it(site: Build, postgres: Cluster) -> None:
     assert "note" not in columns(postgres, one)
 
 
-def test_another_run_that_migrates_keeps_this_one_out(site: Build, postgres: Cluster) -> None:
+def test_another_run_that_migrates_keeps_this_one_out(site: Build, postgres: Databases) -> None:
     """Whoever broke the lease: the database lets one in, and the loser says who that is."""
     one = site("dashboard")
     run = one.prepared("v1.3.0")
@@ -187,13 +187,13 @@ def test_another_run_that_migrates_keeps_this_one_out(site: Build, postgres: Clu
     assert held == "0"
 
 
-def test_no_migration_beside_a_dump(site: Build, postgres: Cluster) -> None:
+def test_no_migration_beside_a_dump(site: Build, postgres: Databases) -> None:
     """A real pg_dump, held up by a table that somebody else keeps."""
     one = site("dashboard")
     run = one.prepared("v1.3.0")
     with psql(postgres, one, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE"):
         dump = subprocess.Popen(
-            [str(postgres.programs / "pg_dump"), "-d", one.database, "-f", str(one.root / "dump.sql")]
+            [str(postgres.server.binaries / "pg_dump"), "-d", one.database, "-f", str(one.root / "dump.sql")]
         )
         try:
             activity = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
@@ -215,18 +215,20 @@ def test_no_migration_beside_a_dump(site: Build, postgres: Cluster) -> None:
             dump.wait()
 
 
-def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Cluster, folder: Path) -> None:
+def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Databases, folder: Path) -> None:
     """The very session and dump of the backup role, which go by another name than pg_dump."""
     one = site("dashboard", migrate_wait=20)
     run = one.prepared("v1.3.0")
     services = folder / "services"
-    services.write_text(f"[own]\nhost={postgres.socket}\nuser=postgres\ndbname={urlsplit(one.database).path[1:]}\n")
+    services.write_text(
+        f"[own]\nhost={postgres.server.folder}\nuser=postgres\ndbname={urlsplit(one.database).path[1:]}\n"
+    )
     usual = {name: option.get("default", "") for name, option in settings.ARGUMENTS.items()}
     given = {
         "root": str(folder),
         "service": "own",
         "service_file": str(services),
-        "client_path": str(postgres.programs),
+        "client_path": str(postgres.server.binaries),
     }
     asked = settings.read({"host": "here"}, {}, {}, {**usual, **given})
     programs = tools.candidates(asked)[0]
@@ -249,7 +251,7 @@ def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Cluster,
 
 
 @pytest.mark.fault("release: migration waits for a lock", ends="old release")
-def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -> None:
+def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Databases) -> None:
     one = site("ledger")
     run = one.prepared("v1.3.0")
     with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments"):
@@ -261,7 +263,7 @@ def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Cluster) -
 
 
 @pytest.mark.fault("release: migration killed", ends="old release")
-def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Cluster) -> None:
+def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Databases) -> None:
     """Its backend is terminated in the middle, as by an administrator or for want of memory; the next try is whole."""
     one = site("ledger", migrate_lock_timeout=100)
     run = one.prepared("v1.3.0")
@@ -289,7 +291,7 @@ def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Clus
 
 
 @pytest.mark.fault("release: migration waits for a lock", ends="new release", where="until the next try")
-def test_a_table_that_is_let_go_between_two_tries_is_migrated_by_the_second(site: Build, postgres: Cluster) -> None:
+def test_a_table_that_is_let_go_between_two_tries_is_migrated_by_the_second(site: Build, postgres: Databases) -> None:
     """Its user goes on until the first try has given up, and is gone before the next one."""
     one = site("ledger")
     run = one.prepared("v1.3.0")
@@ -309,7 +311,7 @@ def test_a_table_that_is_let_go_between_two_tries_is_migrated_by_the_second(site
     assert "note" in columns(postgres, one)
 
 
-def test_what_is_said_of_the_schema_goes_before_what_was_found(site: Build, postgres: Cluster) -> None:
+def test_what_is_said_of_the_schema_goes_before_what_was_found(site: Build, postgres: Databases) -> None:
     """`breaking` refuses what nothing was found against, `compatible` lets through what was found to break."""
     one = site("ledger", schema="breaking")
     with pytest.raises(Failure, match="namaskah_schema says so") as refused:
@@ -323,7 +325,7 @@ def test_what_is_said_of_the_schema_goes_before_what_was_found(site: Build, post
     assert any("renamed to amount_minor" in line for line in found["told"])  # it is told all the same
 
 
-def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Cluster) -> None:
+def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Databases) -> None:
     """A concurrent unique build that meets two equal rows fails, and leaves its index behind."""
     one = site("dashboard")
     run = one.prepared("v1.3.0")
@@ -343,7 +345,7 @@ def test_an_index_that_was_left_invalid_is_found(site: Build, postgres: Cluster)
     assert failed.value.result["invalid_indexes"] == ["one_amount"]
 
 
-def test_the_tasks_of_a_run_do_the_same(site: Build, postgres: Cluster, folder: Path) -> None:
+def test_the_tasks_of_a_run_do_the_same(site: Build, postgres: Databases, folder: Path) -> None:
     """Through ansible-playbook, with a real lease: the release's migrations, then where a rollback leads, and back."""
     one = site("ledger", allow=["breaking-schema"], lease_ttl=600)
     run = one.prepared("v2.0.0")

@@ -11,8 +11,8 @@ import threading
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.examples.conftest import Releaser
 from tests.support.samples.http_client import Answer, Client
+from tests.support.samples.making import Releaser
 from tests.support.samples.process import Running
 from tests.support.samples.sample import SERVERS, TOKEN
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.examples.conftest import Releaser
 from tests.support.samples.http_client import Client
+from tests.support.samples.making import Releaser
 from tests.support.samples.process import Running
 from tests.support.samples.sample import Release
 

@@ -18,7 +18,8 @@ from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from tests.host.conftest import FolderHost, wait_until
+from tests.support.folder_host import FolderHost
+from tests.support.waiting import until
 
 
 def live(host: FolderHost) -> str | None:
@@ -41,7 +42,7 @@ def confirmed(host: FolderHost, behaviour: str = "good") -> dict[str, Any]:
     run = host.prepared(behaviour)
     activation.activate(host.contract, run, 60)
     activation.confirm(host.contract, run)
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
     return run
 
 
@@ -87,8 +88,8 @@ def test_an_unconfirmed_switch_returns_by_itself(host: FolderHost) -> None:
     second = host.prepared()
     activation.activate(host.contract, second, 4)
     assert live(host) == second["release"]
-    wait_until(lambda: live(host) == first["release"])
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: live(host) == first["release"], "the return")
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
     assert told(host, first, "blue") == ""
     assert state(host, first) == "live"
     assert state(host, second) == "prepared"
@@ -107,15 +108,15 @@ def test_a_return_that_fails_is_tried_again_until_it_succeeds(host: FolderHost) 
     old = Instance(host.contract, Release(host.contract, first["release"]), "blue")
     old.stop(old.services())
     log = host.contract.root / "host" / "watch.log"
-    wait_until(lambda: log.exists() and "trying again" in log.read_text(), 40)
+    until(lambda: log.exists() and "trying again" in log.read_text(), "a second try", 40)
     assert live(host) == second["release"]
     assert told(host, second, "green") == ""
     found = switch.read(host.contract)
     assert found is not None
     assert found.phase == "returning"
     settings.with_name("away").rename(settings)
-    wait_until(lambda: live(host) == first["release"], 40)
-    wait_until(lambda: switch.read(host.contract) is None, 40)
+    until(lambda: live(host) == first["release"], "the return", 40)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch", 40)
     assert told(host, first, "blue") == ""
     assert (state(host, first), state(host, second)) == ("live", "prepared")
     lines = (host.contract.shared / "worker.log").read_text().splitlines()
@@ -127,7 +128,7 @@ def test_a_late_confirmation_is_refused(host: FolderHost) -> None:
     confirmed(host)
     second = host.prepared()
     activation.activate(host.contract, second, 2)
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
     with pytest.raises(Failure, match="returned before"):
         activation.confirm(host.contract, second)
 
@@ -142,7 +143,7 @@ def test_recovery_brings_back_and_is_idempotent(host: FolderHost) -> None:
     assert state(host, second) == "bad"
     again = activation.recover(host.contract, [], "once more", bad=True)
     assert (again["state"], again["serving"]) == ("nothing", first["release"])
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
 
 
 def test_recovery_completes_what_another_host_has_confirmed(host: FolderHost) -> None:
@@ -175,7 +176,7 @@ def test_the_first_release_has_nothing_to_return_to(host: FolderHost) -> None:
     done = activation.recover(host.contract, [], "a test said so", bad=True)
     assert (done["state"], done["serving"]) == ("returned", None)
     assert not host.contract.current.is_symlink()
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
 
 
 def test_a_second_switch_waits_for_the_first(host: FolderHost) -> None:
@@ -245,7 +246,7 @@ def test_killed_at_any_point_the_host_ends_with_the_old_release(host: FolderHost
     if ended == 0:
         pytest.fail(f"there are fewer than {point} points: lower the range")
     activation.recover(host.contract, [], "the run was killed", bad=False)
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
     assert live(host) == first["release"]
     assert told(host, first, "blue") == ""
     assert "refused" in told(host, second, "green").lower() or "No such file" in told(host, second, "green")

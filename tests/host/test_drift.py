@@ -15,8 +15,9 @@ from ansible.module_utils.namaskah_host.files import point, write_json
 from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release
 
-from tests.host.conftest import FolderHost, wait_until
 from tests.support.faults.plugin import FaultLog
+from tests.support.folder_host import FolderHost
+from tests.support.waiting import until
 
 
 def make(folder: Path) -> Path:
@@ -93,7 +94,7 @@ def live(host: FolderHost) -> Release:
     run = host.prepared()
     activation.activate(host.contract, run, 60)
     activation.confirm(host.contract, run)
-    wait_until(lambda: switch.read(host.contract) is None, 60)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch", 60)
     return Release(host.contract, run["release"])
 
 
@@ -139,7 +140,7 @@ def test_a_listed_process_that_is_dead_is_told(host: FolderHost) -> None:
     release = live(host)
     assert names(host) == []
     (host.runtime / str(release.instance) / "end").touch()
-    wait_until(lambda: "drift-process" in names(host), 30)
+    until(lambda: "drift-process" in names(host), "a process that was not started for the release", 30)
     (told,) = drift.found(host.contract)
     assert f"web@{release.instance}" in str(told)
     assert "is no process of" in str(told)

@@ -16,7 +16,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import all_of
 
-from tests.host.conftest import FolderHost
+from tests.support.folder_host import FolderHost
 
 NAME = "sample_package-1.0-py3-none-any.whl"
 SIMPLE = f'<a href="/{NAME}">{NAME}</a>'.encode()

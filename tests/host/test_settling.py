@@ -9,7 +9,7 @@ from ansible.module_utils.namaskah_host.health import GOOD_IN_A_ROW, complaint
 from ansible.module_utils.namaskah_host.observed import running_processes
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from tests.host.conftest import FolderHost
+from tests.support.folder_host import FolderHost
 
 
 @pytest.mark.fault("release: children die", ends="refused")

@@ -18,8 +18,8 @@ from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.release import Release, current, last_good_before
 from ansible.module_utils.namaskah_host.working import working
 
-from tests.host.conftest import FolderHost
 from tests.support.absence import report_absence
+from tests.support.folder_host import FolderHost
 
 MIB = 2**20
 # Commands of a build that want more than there is.

@@ -24,8 +24,9 @@ from ansible.module_utils.namaskah_host.files import read_json
 from ansible.module_utils.namaskah_host.release import current, last_good_before
 from ansible.module_utils.namaskah_host.working import working
 
-from tests.host.conftest import FolderHost, wait_until
 from tests.support.at_rest import at_rest_with
+from tests.support.folder_host import FolderHost
+from tests.support.waiting import until
 
 PACKAGE = str(Path(lease.__file__).parents[1])
 SEED = 20260101
@@ -173,7 +174,7 @@ def through(host: FolderHost, case: Case, folder: Path) -> None:
         go_on(host, run)
     else:
         give_up(host)
-    wait_until(lambda: switch.read(host.contract) is None, 60)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch", 60)
     at_rest_with(host.contract, host.source, run["commit"] if case.end == "resume" or confirmed else old)
 
 
@@ -204,7 +205,7 @@ def points(host: FolderHost, kind: str, folder: Path) -> int:
     """Return how many records a clean run writes."""
     written = carry_out(host, new_run(host, kind), 0, folder)
     assert written is not None
-    wait_until(lambda: switch.read(host.contract) is None, 60)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch", 60)
     return written
 
 

@@ -18,7 +18,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import lock, read_json, write_json
 from ansible.module_utils.namaskah_host.working import working
 
-from tests.host.conftest import wait_until
+from tests.support.waiting import until
 
 PACKAGE = str(Path(lease.__file__).parents[1])
 # A module that runs a long command of its own session, as pip is run.
@@ -49,7 +49,7 @@ def acts(contract: Contract) -> list[dict[str, Any]]:
 def start_long(contract: Contract, owner: dict[str, Any]) -> subprocess.Popen[bytes]:
     """Start a module that works for long, and wait until its command runs as well."""
     module = subprocess.Popen([sys.executable, "-c", LONG, PACKAGE, json.dumps(contract.raw), json.dumps(owner)])
-    wait_until(lambda: len(workers.found(lease.work_lock(contract))) == 2)
+    until(lambda: len(workers.found(lease.work_lock(contract))) == 2, "both workers")
     return module
 
 

@@ -1,32 +1,57 @@
-"""Registers the lab's fixtures for its own tests, and a fleet that an application was released to."""
+"""What do the lab's tests share? The lab itself, and a fleet that an application was released to.
+
+Where no lab can be had, tests that ask for one are skipped with the reason; with CI=true in the
+environment its absence is a failure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from tests.support.lab import kept
+from tests.support.absence import report_absence
+from tests.support.lab import capabilities, kept
 from tests.support.lab.application import Application
-from tests.support.lab.fixtures import fresh_lab, lab, lab_machine, make_lab
 from tests.support.lab.guarded import guarded, guarded_fleet
+from tests.support.lab.lab import Lab
+from tests.support.lab.production_set import add_production_set, start_services
+from tests.support.lab.times import QUICK, SETTLE, SHORT, USUAL
 
-__all__ = ["dashboard", "fresh_lab", "guarded", "guarded_fleet", "lab", "lab_machine", "make_lab"]
-
-# How services behave in a test: connections are drained for five seconds.
-QUICK = {
-    "listen": "none",
-    "ports": {},
-    "overlap": False,
-    "health": {},
-    "boot_timeout": 60,
-    "stop_timeout": 30,
-    "drain": 5,
-}
+__all__ = ["guarded", "guarded_fleet"]  # fixtures
 
 
-# What dies late is a case of test_outcomes.py, which waits longer for it; here each release would wait for nothing.
-SETTLE = 3
+@pytest.fixture(scope="session")
+def lab_machine() -> None:
+    """Fail or skip the test unless this machine can carry a lab."""
+    reason = capabilities.missing()
+    if reason:
+        report_absence(f"no lab: {reason}")
+
+
+@pytest.fixture(scope="session")
+def lab(lab_machine: None) -> Iterator[Lab]:  # noqa: ARG001 - asked for its effect
+    """The production-like set (app1, app2, db1), booted once for all tests; it keeps what tests do to it."""
+    with Lab.create() as lab:
+        add_production_set(lab)
+        yield lab
+
+
+@pytest.fixture
+def fresh_lab(lab: Lab) -> Lab:
+    """The same set with every host as new and its services running (costs about three seconds)."""
+    lab.reset()
+    for host in lab.hosts.values():
+        start_services(host)
+    return lab
+
+
+@pytest.fixture
+def make_lab(lab_machine: None) -> Iterator[Callable[..., Lab]]:  # noqa: ARG001 - asked for its effect
+    """Make labs of a test's own: takes the arguments of `Lab.create`; they end with the test."""
+    with ExitStack() as labs:
+        yield lambda *words, **options: labs.enter_context(Lab.create(*words, **options))
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +67,12 @@ def dashboard(dashboard_fleet: Application) -> Application:
     """The fleet, with v1.0.0 live as each file begins; tests leave it with both hosts equal."""
     dashboard_fleet.have_live("v1.0.0")
     return dashboard_fleet
+
+
+@pytest.fixture
+def quick(dashboard: Application) -> Iterator[Application]:
+    """The fleet with short promises, so that a test need not wait for long ones; v1.0.0 is live."""
+    dashboard.write(**SHORT)
+    dashboard.have_live("v1.0.0")
+    yield dashboard
+    dashboard.write(**USUAL)

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.conftest import QUICK
-from tests.lab.test_faults import settled, wait_until
-from tests.lab.test_waves import no_request_fails
 from tests.support.lab.application import Application
+from tests.support.lab.interrupted import settled, wait_until
 from tests.support.lab.lab import Lab
+from tests.support.lab.loads import no_request_fails
 from tests.support.lab.production_set import add_production_set
+from tests.support.lab.times import QUICK
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 

@@ -15,23 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.lab.test_faults import (
-    SHORT,
-    consistent,
-    load_on,
-    no_lease_is_stranded,
-    quick,
-    settled,
-    split_of,
-    wait_until,
-    without_sshd,
-)
 from tests.support.faults.plugin import FaultLog
 from tests.support.journals import Runs
 from tests.support.lab.application import Application
 from tests.support.lab.host import Host
+from tests.support.lab.interrupted import consistent, no_lease_is_stranded, settled, split_of, wait_until, without_sshd
+from tests.support.lab.loads import load_on
+from tests.support.lab.times import SHORT
 
-__all__ = ["quick"]
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 
 EVERY = int(os.environ.get("SWEEP_EVERY", "1"))  # of the records

@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import psutil
 import pytest
 
 from tests.support.faults.plugin import FaultLog
-from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.application import Application
 from tests.support.lab.host import Host
-from tests.support.lab.sampler import Split
-from tests.support.load import DASHBOARD, Load, Rates, Settings, resolve_target
+from tests.support.lab.interrupted import (
+    consistent,
+    kill_all,
+    no_lease_is_stranded,
+    settled,
+    split_of,
+    wait_until,
+    without_sshd,
+)
+from tests.support.lab.loads import load_on
+from tests.support.lab.times import SHORT, USUAL
 
 pytestmark = pytest.mark.lab
 
 
-# An unconfirmed switch returns after 75 seconds, a lease expires after 30; and what is promised by default. A release
-# beside other suites on two busy cores has been seen to need 40 from its switch to its confirmation.
-SHORT = {
-    "namaskah_confirm_timeout": 75,
-    "namaskah_wave_seconds": 5,
-    "namaskah_host_seconds": 0,
-    "namaskah_lease_ttl": 30,
-}
-USUAL = {
-    "namaskah_confirm_timeout": 180,
-    "namaskah_wave_seconds": 60,
-    "namaskah_host_seconds": 5,
-    "namaskah_lease_ttl": 900,
-}
-
 # Records on a host's journal, by which a point of a release is known from outside.
 POINTS = ("lease taken", "prepare", "migrate", "activate", "switched", "confirmed")
-
-
-@pytest.fixture
-def quick(dashboard: Application) -> Iterator[Application]:
-    """The fleet with short promises, so that a test need not wait for long ones; v1.0.0 is live."""
-    dashboard.write(**SHORT)
-    dashboard.have_live("v1.0.0")
-    yield dashboard
-    dashboard.write(**USUAL)
-
-
-def load_on(host: Host) -> Load:
-    """Return a light load on one host's own front."""
-    target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
-    settings = Settings(target=target, profile=DASHBOARD, token=API_TOKEN, rates=Rates.of_total(15), websockets=3)
-    return Load(settings)
-
-
-def kill_all(running: subprocess.Popen[str]) -> None:
-    """End the command line and everything that it started, as a power cut would."""
-    processes = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGKILL)
-    running.communicate(timeout=30)  # reads and closes its pipe, too
-
-
-def wait_until(true: Callable[[], Any], seconds: float) -> None:
-    """Wait until `true()`; fails when it never is."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.5)
-
-
-def settled(application: Application, host: Host) -> bool:
-    """Tell whether the host has no unfinished switch."""
-    return host.run(["test", "-e", f"{application.root}/switch.json"], check=False).returncode != 0
-
-
-def no_lease_is_stranded(application: Application) -> None:
-    """Assert that no host keeps a lease that nobody gave back, expired or not."""
-    leases = {
-        host.name: json.loads(host.read(f"{application.root}/lease.json")) for host in application.lab.group("app")
-    }
-    assert [name for name, lease in leases.items() if lease["run"]] == [], leases
-
-
-def split_of(application: Application) -> Split:
-    """Return what counts for how long the hosts' releases differ, also of one that is off: its disk is here."""
-    return Split([host.root_dir / application.root[1:] / "current" for host in application.lab.group("app")])
 
 
 @contextmanager
@@ -119,32 +59,6 @@ def asked_at_home(*hosts: Host) -> Iterator[None]:
     for host in hosts:
         assert said[host.name].count("bad") == 0, said
         assert said[host.name].count("good") > 100, said
-
-
-@contextmanager
-def without_sshd(host: Host) -> Iterator[None]:
-    """No sshd on a host, and no session of it: connections that were open would outlive the service."""
-    host.run(["systemctl", "stop", "ssh.socket", "ssh.service"], check=False)
-    host.run(["sh", "-c", "for p in $(pgrep ^sshd); do kill -KILL $p; done"], check=False)
-    try:
-        yield
-    finally:
-        host.run(["systemctl", "start", "ssh.service"])
-
-
-def running_releases(application: Application, host: Host) -> set[str]:
-    """Return the releases of the web processes that run on the host, by their own folders."""
-    script = "for p in $(pgrep -f gunicorn\\|uvicorn\\|daphne); do readlink /proc/$p/cwd; done"
-    found = host.run(["sh", "-c", script], check=False).stdout.split()
-    return {path.rpartition("/")[2] for path in found if path.startswith(f"{application.root}/releases/")}
-
-
-def consistent(application: Application, host: Host) -> None:
-    """Assert that exactly the release that `current` names runs, and that it answers through the front."""
-    record = application.record(host.name)
-    wait_until(lambda: running_releases(application, host) == {record["id"]}, 60)
-    answer = host.run(["curl", "-sf", "--max-time", "10", "http://127.0.0.1/healthz"]).stdout
-    assert record["id"] in answer
 
 
 @pytest.mark.fault("controller killed", ends="returned")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.lab.test_faults import kill_all
 from tests.support.lab.application import Application
 from tests.support.lab.host import Host
+from tests.support.lab.interrupted import kill_all
 
 pytestmark = pytest.mark.lab
 

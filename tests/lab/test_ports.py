@@ -12,10 +12,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.lab.conftest import QUICK, SETTLE
-from tests.lab.test_faults import USUAL, kill_all, settled, wait_until
 from tests.support.lab.application import API_TOKEN, Application
 from tests.support.lab.host import Host
+from tests.support.lab.interrupted import kill_all, settled, wait_until
+from tests.support.lab.times import QUICK, SETTLE, USUAL
 from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
 
 pytestmark = pytest.mark.lab

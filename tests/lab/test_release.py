@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.lab.test_faults import USUAL
-from tests.support.lab.application import API_TOKEN, Application
-from tests.support.load import DASHBOARD, Load, Rates, Report, Settings, resolve_target
+from tests.support.lab.application import Application
+from tests.support.lab.loads import under_load
+from tests.support.lab.times import USUAL
+from tests.support.load import Load, Rates, Report
 from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
 PAIRS = 1
 SOAK_PAIRS = int(os.environ.get("SOAK_PAIRS", "12"))
-# Requests a second on each host. Two cores also carry the hosts and the controller, and a request costs a login at the
-# database: beside other suites, more of them only measure how busy the machine is.
-RATE = 12
 SOAK_RATE = 25
 # The same for static files alone, which cost no login: by them a soak comes to large counts.
 SOAK_STATIC = float(os.environ.get("SOAK_STATIC", "0"))
 SECONDS_A_PAIR = 180  # an upper bound, so that the load lasts
 LONGEST_GAP = 250  # milliseconds between two answers, asserted in the soak: with nothing beside it
-
-
-def under_load(
-    application: Application, work: Callable[[Load, Load], None], rates: Rates | None = None, seconds: float = 1800
-) -> list[Report]:
-    """Put load on each host's own front while `work` is done; return the reports."""
-    loads = []
-    for host in application.lab.group("app"):
-        target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
-        wanted = rates or Rates.of_total(RATE)
-        settings = Settings(target, DASHBOARD, token=API_TOKEN, rates=wanted, websockets=5, seconds=seconds)
-        loads.append(Load(settings))
-    with loads[0], loads[1]:
-        work(loads[0], loads[1])
-    return [load.report for load in loads if load.report is not None]
 
 
 def pairs(application: Application, count: int, rates: Rates | None = None) -> list[Report]:

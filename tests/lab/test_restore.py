@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.test_faults import consistent, kill_all
-from tests.lab.test_release import under_load
 from tests.support.lab.application import Application
+from tests.support.lab.interrupted import consistent, kill_all
+from tests.support.lab.loads import under_load
 from tests.support.load import Load, Rates
 
 pytestmark = pytest.mark.lab

@@ -8,20 +8,19 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.lab.test_faults import settled, wait_until
-from tests.support.lab.application import API_TOKEN, Application, environment
+from tests.support.lab.application import Application, environment
 from tests.support.lab.host import Host
-from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.lab.interrupted import settled, wait_until
+from tests.support.lab.loads import no_request_fails
 from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
 
-RATES = Rates(get=3, keepalive=3, payment=2, slow=0.3, static=1)
 USUAL: dict[str, Any] = {"namaskah_waves": "100%", "namaskah_on_failure": {}, "namaskah_quorum": "100%",
                          "namaskah_step_timeout": 120, "namaskah_confirm_timeout": 180}  # fmt: skip
 AGAIN = ("--allow", "bad-release", "--yes")
@@ -41,22 +40,6 @@ def fleet(dashboard: Application) -> Iterator[Application]:
 def policy(**classes: str) -> dict[str, str]:
     """Return the policies: return, but for these classes."""
     return {**dict.fromkeys(("unreachable", "failed", "unhealthy", "timed_out"), "return"), **classes}
-
-
-@contextmanager
-def no_request_fails(*hosts: Host) -> Iterator[None]:
-    """Ask these hosts all the time; every request has to be answered well."""
-    with ExitStack() as stack:
-        loads = []
-        for host in hosts:
-            target = resolve_target(f"http://{host.address}", host.address, allow=(f"{host.address}/32",))
-            settings = Settings(target, PROFILES["dashboard"], token=API_TOKEN, rates=RATES, websockets=2, seconds=900)
-            loads.append(stack.enter_context(Load(settings)))
-        yield
-        time.sleep(1)
-    for load in loads:
-        assert load.report is not None
-        assert load.report.failed == 0, str(load.report)
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import QUICK, SETTLE
-from tests.lab.test_controller import OPERATOR, TOOL, Controller
 from tests.support.building import build_wheel
 from tests.support.lab.application import PLAYBOOK_SECONDS, Application, environment
+from tests.support.lab.controller import OPERATOR, TOOL, Controller
 from tests.support.lab.host import Host
 from tests.support.lab.lab import Lab
 from tests.support.lab.production_set import add_production_set
+from tests.support.lab.times import QUICK, SETTLE
 from tests.support.project import ROOT
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import Installed, run
+from tests.support.installed import Installed, run
 from tests.support.project import ROOT
 
 INVENTORY = """

@@ -25,7 +25,7 @@ from ansible.module_utils.namaskah_host.drain import begin
 from ansible.module_utils.namaskah_host.files import write_json
 from ansible.module_utils.namaskah_host.observed import running_processes
 
-from tests.host.conftest import FolderHost
+from tests.support.folder_host import FolderHost
 from tests.support.project import ROOT
 
 MODULES = {path.stem.removeprefix("namaskah_"): path for path in ROOT.glob("roles/*/library/*.py")}

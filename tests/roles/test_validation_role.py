@@ -33,7 +33,7 @@ def own_checks(folder: Path, **files: str) -> str:
     """A copy of the shipped checks with others instead of its own; returns its path."""
     folder.mkdir()
     for name in ("pytest.ini", "conftest.py", "facts.py", "programs.py", "__init__.py"):
-        shutil.copy(ROOT / "tests" / "hosts" / name, folder)
+        shutil.copy(ROOT / "roles" / "validation" / "checks" / name, folder)
     for name, text in files.items():
         (folder / f"test_{name}.py").write_text(text)
     return str(folder)
@@ -125,7 +125,7 @@ def test_a_host_that_cannot_be_reached_is_named(host: SmallHost, tmp_path: Path)
         "name": TASK,
         "namaskah_validation": {
             "subjects": [subject],
-            "tests": str(ROOT / "tests" / "hosts"),
+            "tests": str(ROOT / "roles" / "validation" / "checks"),
             "python": "{{ ansible_playbook_python }}",
             "config": str(ROOT / "ansible.cfg"),
         },

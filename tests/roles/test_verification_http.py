@@ -13,6 +13,7 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed, Patience, 
 from ansible.module_utils.namaskah_checks.stream import Address, parse_address
 from ansible.module_utils.namaskah_checks.words import read_http
 
+from tests.support.verification.address import address_of
 from tests.support.verification.server import RELEASE, TcpServer, UnixServer, on_tcp, on_unix, serving
 
 
@@ -20,13 +21,6 @@ from tests.support.verification.server import RELEASE, TcpServer, UnixServer, on
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TcpServer | UnixServer]:
     with serving(on_tcp() if request.param == "tcp" else on_unix(tmp_path / "web.sock")) as running:
         yield running
-
-
-def address_of(server: TcpServer | UnixServer) -> Address:
-    if isinstance(server.server_address, str):
-        return Address("http", "", 0, "shop.example", unix=server.server_address)
-    assert isinstance(server, TcpServer)
-    return parse_address(f"http://127.0.0.1:{server.port}", "shop.example")
 
 
 def ask(server: TcpServer | UnixServer, path: str, timeout: float = 0.5, **words: Any) -> str:

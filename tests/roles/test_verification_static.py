@@ -8,7 +8,7 @@ import pytest
 from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.static import StaticFiles, sample, static_check
 
-from tests.roles.test_verification_http import address_of
+from tests.support.verification.address import address_of
 from tests.support.verification.server import STATIC, on_tcp, serving
 
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in STATIC.items()}

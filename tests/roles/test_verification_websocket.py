@@ -14,7 +14,7 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.websocket import accept_key
 from ansible.module_utils.namaskah_checks.words import read_websockets
 
-from tests.roles.test_verification_http import address_of
+from tests.support.verification.address import address_of
 from tests.support.verification.server import RELEASE, TcpServer, UnixServer, on_tcp, on_unix, serving
 
 SECRET = "token-7f3a9c"  # noqa: S105 - a sentinel that must appear nowhere

@@ -42,7 +42,8 @@ def call(
     A task is a name and a module with its arguments, as in a play. The words of `interpreter` begin a Python of the
     host, as the user whom the modules shall run as.
     """
-    output, answers = "", []
+    output = ""
+    answers: list[tuple[str, dict[str, Any]]] = []
     for task in tasks:
         (module,) = [key for key in task if key.startswith("namaskah_")]
         command = [*map(str, interpreter), "-c", _PROGRAM, str(_laid_out()), str(_laid_out() / f"{module}.py")]
@@ -57,6 +58,8 @@ def call(
             check=False,
         )
         output += done.stdout + done.stderr
+        if done.returncode < 0:  # killed: it gave no answer, and Ansible calls that a failure, too
+            return Played(2, f"{output}{module} was ended by signal {-done.returncode}\n", answers)
         try:
             answer = json.loads(done.stdout)
         except ValueError as error:

@@ -5,7 +5,6 @@ Nothing of the tool is replaced. What a network and a host's own processor would
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
@@ -21,7 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.host.conftest import IDENTITY, SERVER, WORKER, supervised
+from tests.support.contracts import HERE, variables
+from tests.support.folder_host import IDENTITY, SERVER, WORKER, supervised
 from tests.support.project import ROOT
 
 INSTANCES = ("blue", "green")
@@ -107,18 +107,11 @@ class Fleet:
 
     def _write_inventory(self) -> None:
         python = os.path.realpath(sys.executable)
+        health = {"path": "/", "status": 200, "release_key": "release", "host": "localhost", "timeout": 10}
         common = {
-            "ansible_connection": "local", "ansible_python_interpreter": str(self.meter),
-            "namaskah_environment": "simulated",
-            "namaskah_app": "sample", "namaskah_repository": str(self.source), "namaskah_python": python,
-            "namaskah_services": SERVICES, "namaskah_static_root": "static", "namaskah_preset": "plain",
-            "namaskah_requirements": ["requirements.txt"], "namaskah_process_manager": "supervisor",
-            "namaskah_deploy_user": getpass.getuser(), "namaskah_app_user": getpass.getuser(),
-            "namaskah_supervisor_control": str(Path(sys.executable).parent / "supervisorctl"),
-            "namaskah_return": "detached", "namaskah_front": "none", "namaskah_settle": 1,
-            "namaskah_health_defaults": {"path": "/", "status": 200, "release_key": "release", "host": "localhost",
-                                         "timeout": 10},
-            "validation_database": False,
+            **variables({**HERE, "environment": "simulated", "app": "sample", "repository": str(self.source)}),
+            **variables({"python": python, "services": SERVICES, "health_defaults": health}),
+            "ansible_connection": "local", "ansible_python_interpreter": str(self.meter), "validation_database": False,
         }  # fmt: skip
         hosts = {
             name: {

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Return as soon as `condition` holds; fail the test after `seconds`."""
+def until(condition: Callable[[], object], what: str, seconds: float = 20, every: float = 0.02) -> None:
+    """Return as soon as `condition` holds, asked `every` so many seconds; fail the test after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def is_gone(pid: int) -> bool:

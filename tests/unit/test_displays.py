@@ -21,7 +21,7 @@ from namaskah_deploy.progress import Display, JsonLines, Lines, Silent
 from namaskah_deploy.record import Record, state_folder
 from namaskah_deploy.report import Result
 from tests.support.command_line.streams import CODES, part, typed
-from tests.unit.test_report import made
+from tests.support.reports import made
 
 
 def _show(name: str, display: Display) -> None:

@@ -14,7 +14,7 @@ from namaskah_deploy.phases import Phase
 from namaskah_deploy.report import Failed, Part, Result
 from namaskah_deploy.request import Kind, Request
 from tests.support.command_line.streams import part
-from tests.unit.test_report import MOMENT
+from tests.support.reports import MOMENT
 
 HOSTS = ("web1", "web2")
 FORWARD = ("resolve", "preflight", "lock", "backup", "preparation", "migration", "activation", "verification")

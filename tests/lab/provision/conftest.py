@@ -4,11 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab.fixtures import lab_machine
 from tests.support.lab.lab import Lab
 from tests.support.lab.provision.fleet import Fleet, bare_fleet
-
-__all__ = ["lab_machine"]
 
 
 @pytest.fixture(scope="session")

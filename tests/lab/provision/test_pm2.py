@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.lab.provision.test_forbidden_commands import GOLDEN
 from tests.support.lab.provision.attempts import Outcome, assert_refused, try_all
 from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
 from tests.support.lab.provision.releases import make_release, remove_releases
 
 pytestmark = pytest.mark.lab
 
+GOLDEN = Path(__file__).parent / "golden"
 PM2 = "/usr/local/bin/pm2"
 ECOSYSTEM = f"/etc/namaskah/{APP}/ecosystem.config.js"
 AS_APP = ["sudo", "-n", "-H", "-u", APP]

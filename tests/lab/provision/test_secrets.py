@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.provision.test_database import from_app
+from tests.support.lab.provision.database import from_app
 from tests.support.lab.provision.fleet import Fleet
 
 pytestmark = pytest.mark.lab

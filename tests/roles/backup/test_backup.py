@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import LIVE, TASK, Backups
-from tests.support.postgres import PASSWORDS, Cluster
+from tests.support.backups.backups import LIVE, TASK, Backups
+from tests.support.backups.cluster import PASSWORDS, Cluster
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("filled")

@@ -8,17 +8,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.namaskah_backups import archive, settings
+from ansible.module_utils.namaskah_backups import archive
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import CONTRACT, Backups
-
-NAMES = ["plain", "with space", "ümlaut", "new\nline", "-dash", "x" * 200, "bytes\udcff"]
-
-
-def asked(root: Path, *paths: Path) -> settings.Settings:
-    defaults = {name: option.get("default", "") for name, option in settings.ARGUMENTS.items()}
-    return settings.read(CONTRACT, {}, {}, {**defaults, "root": str(root), "paths": [str(path) for path in paths]})
+from tests.support.backups.backups import Backups, asked
+from tests.support.backups.content import NAMES
 
 
 @pytest.fixture

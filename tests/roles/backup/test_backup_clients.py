@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.roles.backup.conftest import Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.waiting import until
 
 

@@ -16,8 +16,8 @@ from ansible.module_utils.namaskah_backups import targets
 from ansible.module_utils.namaskah_backups.manifest import SEAL
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import CONTRACT, TASK, Backups
 from tests.support.backups import store as stores
+from tests.support.backups.backups import CONTRACT, TASK, Backups
 from tests.support.backups.disks import disk, fill_up
 from tests.support.backups.store import BUCKET, SECRET, Store
 from tests.support.playing import Played

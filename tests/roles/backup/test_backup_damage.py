@@ -15,10 +15,10 @@ from ansible.module_utils.namaskah_backups import beside, copies, manifest, pins
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import story as restore_story
 
-from tests.roles.backup.conftest import CONTRACT, TASK, Backups
-from tests.roles.restore.conftest import Restores
+from tests.support.backups.backups import CONTRACT, TASK, Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.faults.plugin import FaultLog
-from tests.support.postgres import Cluster
+from tests.support.restores.restores import Restores
 
 DAMAGES = 1000  # of random place, kind and extent
 

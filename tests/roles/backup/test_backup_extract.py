@@ -16,8 +16,8 @@ from ansible.module_utils.namaskah_backups import archive, extract
 from ansible.module_utils.namaskah_backups.members import Limits
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import CONTRACT, TASK, Backups
-from tests.roles.backup.test_backup_archive import NAMES, asked
+from tests.support.backups.backups import CONTRACT, TASK, Backups, asked
+from tests.support.backups.content import NAMES
 
 Change = Callable[[tarfile.TarInfo], None]
 SMALL = Limits(entries=50, size=1 << 20)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import TASK, Backups
+from tests.support.backups.backups import TASK, Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.backups.programs import processes, stopped
 from tests.support.playing import Played
-from tests.support.postgres import BINARIES, Cluster
+from tests.support.postgres import programs
 from tests.support.waiting import is_gone, until
 
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, {rows}) g"
@@ -102,7 +103,7 @@ def test_older_client_is_refused(backups: Backups) -> None:
     folder = backups.folder / "old"
     folder.mkdir()
     for name in ("psql", "pg_restore", "createdb", "dropdb"):
-        (folder / name).symlink_to(BINARIES / name)
+        (folder / name).symlink_to(programs() / name)
     program = folder / "pg_dump"
     program.write_text(
         '#!/bin/sh\n[ "$1" = --version ] || exit 99\necho "pg_dump (PostgreSQL) 12.22 (Debian 12.22-1)"\n'
@@ -218,9 +219,9 @@ def test_dump_that_is_cut_after_its_good_end_is_found_by_reading_it_back(
     folder = backups.folder / "lossy"
     folder.mkdir()
     for name in ("psql", "pg_restore", "createdb", "dropdb"):
-        (folder / name).symlink_to(BINARIES / name)
+        (folder / name).symlink_to(programs() / name)
     program = folder / "pg_dump"
-    program.write_text(LOSSY.format(real=BINARIES / "pg_dump"))
+    program.write_text(LOSSY.format(real=programs() / "pg_dump"))
     program.chmod(0o755)
     failure = backups.fail(client_path=str(folder), parallel_size=parallel_size, proof="after")
     assert failure["what"] == "The dump cannot be read back"

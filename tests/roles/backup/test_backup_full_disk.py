@@ -19,10 +19,9 @@ from ansible.module_utils.namaskah_backups import beside, extract, manifest, spa
 from ansible.module_utils.namaskah_backups import settings as backup_settings
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import CONTRACT, TASK, Backups, backups_of
-from tests.support import postgres
+from tests.support.backups.backups import CONTRACT, TASK, Backups, backups_of
+from tests.support.backups.cluster import Cluster, running
 from tests.support.backups.disks import disk, fill_up
-from tests.support.postgres import Cluster
 
 MEGABYTE = 1_000_000
 BULK = "CREATE TABLE bulk AS SELECT g, md5(g::text) AS t FROM generate_series(1, {rows}) g"
@@ -34,8 +33,7 @@ def cramped() -> Iterator[Cluster]:
     with (
         disk("size=120m") as data,
         tempfile.TemporaryDirectory(prefix="namaskah-wal-") as log,
-        patch.dict(postgres.SERVER_SETTINGS, {"max_wal_size": "64MB"}),
-        postgres.running(below=data, log=Path(log)) as cluster,
+        running(below=data, log=Path(log), settings={"max_wal_size": "64MB"}) as cluster,
     ):
         yield cluster
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.roles.backup.conftest import TASK, Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import TASK, Backups
+from tests.support.backups.cluster import Cluster
 
 OWN = ["postgres", "shop", "template0", "template1"]
 

@@ -9,15 +9,14 @@ import pytest
 from ansible.module_utils.namaskah_backups import proof, space
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import TASK, Backups
-from tests.roles.backup.test_backup_compare import Looker
-from tests.support import postgres
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import TASK, Backups
+from tests.support.backups.cluster import Cluster, running
+from tests.support.backups.looking import Looker
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Cluster]:
-    with postgres.running() as cluster:
+    with running() as cluster:
         yield cluster
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import jinja2
 import pytest
 
-from tests.roles.backup.conftest import Backups
-from tests.support.postgres import Cluster, run_as
+from tests.support.backups.backups import Backups
+from tests.support.backups.cluster import Cluster
+from tests.support.postgres import run_as
 from tests.support.project import ROOT
 
 TEMPLATE = ROOT / "roles" / "provision" / "templates" / "roles.sql.j2"

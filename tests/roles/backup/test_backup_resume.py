@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.roles.backup.conftest import TASK, Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import TASK, Backups
+from tests.support.backups.cluster import Cluster
 
 
 def again(backups: Backups, run: str, **changed: Any) -> dict[str, Any]:

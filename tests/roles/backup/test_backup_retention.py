@@ -16,9 +16,9 @@ from ansible.module_utils.namaskah_backups.manifest import Backup
 from ansible.module_utils.namaskah_backups.retention import Needs, Rules, Verdict
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from tests.roles.backup.conftest import LIVE, TASK, Backups
+from tests.support.backups.backups import LIVE, TASK, Backups
+from tests.support.backups.cluster import Cluster
 from tests.support.backups.programs import processes, stopped
-from tests.support.postgres import Cluster
 from tests.support.waiting import until
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

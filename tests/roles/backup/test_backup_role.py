@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.roles.backup.conftest import LIVE, Backups
+from tests.support.backups.backups import LIVE, Backups
+from tests.support.backups.cluster import PASSWORDS, Cluster
 from tests.support.gitting import Remote, make
 from tests.support.playing import Played, play
-from tests.support.postgres import PASSWORDS, Cluster
 from tests.support.project import ROOT
 
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import Backups
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import Backups
+from tests.support.backups.cluster import Cluster
+from tests.support.measuring import ROWS_A_MEGABYTE, timed
 
 pytestmark = pytest.mark.bench
 MEGABYTES = int(os.environ.get("NAMASKAH_BENCH_MB", "200"))
-ROWS_A_MEGABYTE = 4700
-
-
-def timed(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
 
 
 def test_proved_backup_beside_plain_dump_and_restore(cluster: Cluster, backups: Backups) -> None:

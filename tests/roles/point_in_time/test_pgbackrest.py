@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_points.pgbackrest import Stanza, newest_backup
 
+from tests.support import postgres
 from tests.support.absence import report_absence
 from tests.support.playing import Played, play
-from tests.support.samples.postgres import find_programs, run, unprivileged
+from tests.support.waiting import until
 
 ROLE = "shop_backup"
 SERVICE = "shop-backup"
@@ -31,32 +31,18 @@ def pgbackrest() -> str:
     return shutil.which("pgbackrest") or report_absence("pgBackRest is not installed")
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.1)
-
-
 @dataclass
-class Server:
+class Archived:
     """A server that archives to a repository in its own folder."""
 
-    home: Path
-    programs: Path
-    user: str | None
+    server: postgres.Server
     command: list[str]
 
-    def control(self, *words: str, folder: str = "data") -> None:
-        run(self.programs / "pg_ctl", "-D", self.home / folder, "-w", "-l", self.home / "log", *words, user=self.user)
-
     def archive(self, *words: str) -> None:
-        run(Path(self.command[-2]), self.command[-1], "--stanza=main", *words, user=self.user)
+        postgres.run_as(self.server.user, [*self.command[-2:], "--stanza=main", *words])
 
     def query(self, sql: str, database: str = "postgres", port: int = 5432) -> str:
-        words = [str(self.programs / "psql"), "-XAtq", "-h", str(self.home), "-p", str(port), "-U", "postgres"]
-        words += ["-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]
-        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+        return self.server.sql(sql, database=database, port=port)
 
     def stanza(self, name: str = "main", days: float = 0) -> Stanza:
         return Stanza(name, self.command, SERVICE, 60, days)
@@ -94,45 +80,35 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(pgbackrest: str) -> Iterator[Server]:
+def server(pgbackrest: str) -> Iterator[Archived]:
     """One that archives, for a stanza that nobody has made yet."""
-    home, programs, user = Path(tempfile.mkdtemp(prefix="point-")), find_programs(), unprivileged()
-    with pytest.MonkeyPatch.context() as environment:
-        try:
-            for folder in ("repository", "spool", "locks", "logs"):
-                (home / folder).mkdir()
-            config = home / "pgbackrest.conf"
+    with tempfile.TemporaryDirectory(prefix="point-") as folder, pytest.MonkeyPatch.context() as environment:
+        home = Path(folder)
+        for name in ("repository", "spool", "locks", "logs"):
+            (home / name).mkdir()
+        config, services = home / "pgbackrest.conf", home / "services"
+        settings = {
+            "archive_mode": "on",
+            "archive_command": f"{pgbackrest} --config={config} --stanza=main archive-push %p",
+        }
+        with postgres.running(settings) as server:
             config.write_text(
                 f"[global]\nrepo1-path={home}/repository\nspool-path={home}/spool\nlock-path={home}/locks\n"
                 f"log-path={home}/logs\nlog-level-console=error\nstart-fast=y\ncompress-type=none\n"
-                f"[main]\npg1-path={home}/data\npg1-socket-path={home}\npg1-user=postgres\n"
+                f"[main]\npg1-path={server.data}\npg1-socket-path={server.folder}\npg1-user={server.superuser}\n"
             )
-            (home / "services").write_text(f"[{SERVICE}]\nhost={home}\nuser={ROLE}\ndbname=shop\n")
-            environment.setenv("PGSERVICEFILE", str(home / "services"))
-            if user:
-                subprocess.run(["chown", "-R", f"{user}:", str(home)], check=True)
-                home.chmod(0o755)
-            run(programs / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-N", user=user)
-            with (home / "data" / "postgresql.conf").open("a") as settings:
-                settings.write(
-                    f"listen_addresses = ''\nunix_socket_directories = '{home}'\narchive_mode = on\nfsync = off\n"
-                    f"archive_command = '{pgbackrest} --config={config} --stanza=main archive-push %p'\n"
-                )
-            become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-            made = Server(home, programs, user, [*become, pgbackrest, f"--config={config}"])
-            made.control("start")
-            made.query("CREATE DATABASE shop")
-            made.query(f"CREATE ROLE {ROLE} LOGIN; ALTER ROLE {ROLE} SET default_transaction_read_only = on")
-            try:
-                yield made
-            finally:
-                made.control("-m", "immediate", "stop")
-        finally:
-            shutil.rmtree(home)
+            services.write_text(f"[{SERVICE}]\nhost={server.folder}\nuser={ROLE}\ndbname=shop\n")
+            environment.setenv("PGSERVICEFILE", str(services))
+            for path in (home, *home.iterdir()):
+                os.chown(path, server.user.uid, server.user.gid)
+            home.chmod(0o755)
+            server.sql("CREATE DATABASE shop")
+            server.sql(f"CREATE ROLE {ROLE} LOGIN; ALTER ROLE {ROLE} SET default_transaction_read_only = on")
+            yield Archived(server, [*server.user.prefix, pgbackrest, f"--config={config}"])
 
 
 @pytest.fixture(scope="module")
-def ready(server: Server) -> Server:
+def ready(server: Archived) -> Archived:
     """The same as a release needs it: refused at each step before."""
     grant = f"GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO {ROLE}"
     with pytest.raises(Failure, match=r"no stanza of that name|missing stanza"):
@@ -151,7 +127,7 @@ def ready(server: Server) -> Server:
     return server
 
 
-def test_a_release_names_a_moment_and_a_server_returns_to_it(ready: Server, tmp_path: Path) -> None:
+def test_a_release_names_a_moment_and_a_server_returns_to_it(ready: Archived, tmp_path: Path) -> None:
     """By the command that the report holds, into another folder: the server that serves goes on."""
     ready.query("CREATE TABLE kept AS SELECT 'before' AS moment")
     played = ready.play(tmp_path, "check", "main")
@@ -160,24 +136,27 @@ def test_a_release_names_a_moment_and_a_server_returns_to_it(ready: Server, tmp_
     assert told["restore_point"] == "namaskah-20260102T030405Z-beef"
     ready.query("INSERT INTO kept VALUES ('after')")
     words = told["command"].split()[2:]
-    ready.archive(*words, f"--pg1-path={ready.home}/returned")
-    ready.control("-o", "-p 5433 -c archive_mode=off", "start", folder="returned")
+    returned = ready.server.folder / "returned"
+    ready.archive(*words, f"--pg1-path={returned}")
+    ready.server.control("start", "-o", "-p 5433 -c archive_mode=off", data=returned)
     try:
-        wait_until(lambda: ready.query("SELECT pg_get_wal_replay_pause_state()", port=5433) == "paused")
+        until(
+            lambda: ready.query("SELECT pg_get_wal_replay_pause_state()", port=5433) == "paused", "the named moment", 60
+        )
         assert ready.query("SELECT moment FROM kept", port=5433) == "before"
         assert ready.query("SELECT count(*) FROM kept") == "2"
     finally:
-        ready.control("-m", "immediate", "stop", folder="returned")
+        ready.server.control("stop", "-m", "immediate", data=returned)
 
 
-def test_without_a_stanza_nothing_is_asked_and_nothing_is_named(server: Server, tmp_path: Path) -> None:
+def test_without_a_stanza_nothing_is_asked_and_nothing_is_named(server: Archived, tmp_path: Path) -> None:
     played = server.play(tmp_path, "check", "main", point_in_time_stanza="", point_in_time_command=["/nowhere"])
     assert played.status == 0, played.output
     assert not any("result" in answer for _, answer in played.answers)
 
 
 @pytest.mark.fault("archive: log does not arrive", ends="refused")
-def test_an_archive_that_does_not_work_is_refused(ready: Server, tmp_path: Path) -> None:
+def test_an_archive_that_does_not_work_is_refused(ready: Archived, tmp_path: Path) -> None:
     """The stanza is there and has a backup, and what is written since reaches it no more."""
     with ready.archiving_by("/bin/false pgbackrest"):
         failure = ready.play(tmp_path, "check").failure()
@@ -192,23 +171,23 @@ def test_an_archive_that_does_not_work_is_refused(ready: Server, tmp_path: Path)
 
 
 @pytest.mark.fault("archive: no good backup", ends="refused")
-def test_an_old_backup_is_refused(ready: Server) -> None:
+def test_an_old_backup_is_refused(ready: Archived) -> None:
     with pytest.raises(Failure, match=r"is 0\.0 days old; point_in_time_days is 1e-06") as refused:
         ready.stanza(days=0.000001).check()
     assert "pgbackrest --stanza=main backup" in refused.value.next_step
 
 
 @pytest.mark.fault("archive: log does not arrive", ends="refused")
-def test_a_server_that_does_not_archive_is_refused(ready: Server) -> None:
+def test_a_server_that_does_not_archive_is_refused(ready: Archived) -> None:
     ready.query("ALTER SYSTEM SET archive_mode = off")
-    ready.control("-m", "fast", "restart")
+    ready.server.control("restart", "-m", "fast")
     try:
         with pytest.raises(Failure, match="archive_mode is off") as refused:
             ready.stanza().check()
         assert "archive_mode = on" in refused.value.next_step
     finally:
         ready.query("ALTER SYSTEM RESET archive_mode")
-        ready.control("-m", "fast", "restart")
+        ready.server.control("restart", "-m", "fast")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ import pytest
 from ansible.module_utils.namaskah_restore import exchange, report
 from ansible.module_utils.namaskah_restore.meeting import meet
 
-from tests.roles.restore.conftest import Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
+from tests.support.restores.restores import Restores
 
 SHAPE = [
     "CREATE TABLE keyed (id bigint PRIMARY KEY, v text)",

@@ -10,8 +10,8 @@ from ansible.module_utils.namaskah_host import files
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, keeping, queries, records, story
 
-from tests.roles.restore.conftest import RELEASE, Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
+from tests.support.restores.restores import RELEASE, Restores
 
 PAYMENTS = [
     "CREATE TABLE payments (id bigint PRIMARY KEY, status text, amount numeric(12,2), note text)",

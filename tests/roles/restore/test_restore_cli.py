@@ -11,9 +11,9 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_restore import exchange
 
-from tests.roles.restore.conftest import Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.project import ROOT
+from tests.support.restores.restores import Restores
 
 TOOL = Path(sys.executable).parent / "namaskah-deploy"
 

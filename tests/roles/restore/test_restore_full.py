@@ -18,10 +18,10 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import copy, exchange, mending, report
 
-from tests.roles.restore.conftest import Restores
-from tests.roles.restore.test_restore_role import played, role
 from tests.support.absence import report_absence
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
+from tests.support.restores.playing import played, role
+from tests.support.restores.restores import Restores
 
 OLD, NEW = "20000", "100"  # rows of the live database before and after the restore
 LEFT = 1_000_000  # bytes that a filled disk still has

@@ -17,8 +17,8 @@ from ansible.module_utils.namaskah_backups import proof
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import copy, exchange, mending, properties, records, report, swap
 
-from tests.roles.restore.conftest import RELEASE, Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
+from tests.support.restores.restores import RELEASE, Restores
 from tests.support.waiting import until
 
 OLD, NEW = "1000", "100"  # rows of the live database before and after the restore

@@ -10,10 +10,9 @@ import pytest
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, mending, properties, records, rights, story
 
-from tests.roles.backup.test_backup_versions import newest
-from tests.roles.restore.conftest import Restores, equip
 from tests.support import postgres
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster, running
+from tests.support.restores.restores import Restores, equip
 from tests.support.waiting import until
 
 
@@ -221,7 +220,7 @@ def test_a_template_of_another_locale_is_refused_with_both_locales(shop: Cluster
 
 @pytest.mark.fault("backup not restorable", ends="refused", where="made of a newer PostgreSQL than the server's")
 def test_a_backup_of_a_newer_server_is_refused_by_an_older_one(shop: Cluster, restores: Restores) -> None:
-    with newest() as binaries, postgres.running(binaries) as newer:
+    with postgres.newest() as binaries, running(binaries) as newer:
         equip(newer)
         newer.sql("CREATE TABLE payments (id int PRIMARY KEY)", role="admin")
         made = Restores(newer, restores.folder).backup()

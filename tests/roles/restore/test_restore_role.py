@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 import pytest
 
-from tests.roles.restore.conftest import Restores
-from tests.support.playing import Played, play
-from tests.support.postgres import Cluster
-
-
-def role(part: str, name: str = "restore", **variables: Any) -> dict[str, Any]:
-    return {"ansible.builtin.import_role": {"name": name, "tasks_from": part}, "vars": variables}
+from tests.support.backups.cluster import Cluster
+from tests.support.restores.playing import played, role
+from tests.support.restores.restores import Restores
 
 
 @pytest.fixture
@@ -22,22 +15,6 @@ def shop(cluster: Cluster, restores: Restores) -> Cluster:
     restores.backup("before")
     cluster.sql("INSERT INTO payments VALUES (3)", role="owner")
     return cluster
-
-
-def played(restores: Restores, *tasks: dict[str, Any]) -> Played:
-    words = restores.words()
-    variables = {
-        "namaskah_app": "shop",
-        "namaskah_environment": "test",
-        "namaskah_repository": "/nowhere",
-        "namaskah_services": {"web": {"command": ["true"]}},
-        "namaskah_run_id": "20260102T030405Z-beef",
-        "backup_root": words["root"],
-        "backup_service_file": words["service_file"],
-        "backup_pass_file": words["pass_file"],
-    }
-    folder, groups = restores.folder / "play", ["database"]
-    return play(tasks, folder, variables=variables, groups=groups, host="db1", env=dict(os.environ))
 
 
 def test_role_restores_swaps_and_swaps_back(shop: Cluster, restores: Restores) -> None:

@@ -15,10 +15,10 @@ import pytest
 from ansible.module_utils.namaskah_backups import manifest
 from ansible.module_utils.namaskah_restore import exchange
 
-from tests.roles.backup.test_backup_times import ROWS_A_MEGABYTE, timed
-from tests.roles.restore.conftest import Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
+from tests.support.measuring import ROWS_A_MEGABYTE, timed
 from tests.support.restores.clients import TABLE, busy
+from tests.support.restores.restores import Restores
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.bench

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from ansible.module_utils.namaskah_host.release import current
 
-from tests.roles.restore.conftest import LIVE, Restores
+from tests.support.backups.cluster import Cluster
 from tests.support.faults.fleet import NAMES, Fleet, await_true
-from tests.support.postgres import Cluster
+from tests.support.restores.restores import LIVE, Restores
 
 BACK = ("rollback", "small", "--restore-database", "--confirm", "small")
 OLD, NEW = "2", "3"  # rows of the backup, and of now

@@ -15,9 +15,9 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, pooler
 from ansible.module_utils.namaskah_restore.meeting import meet
 
-from tests.roles.restore.conftest import Restores
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 from tests.support.restores.clients import TABLE, Seen, busy
+from tests.support.restores.restores import Restores
 from tests.support.waiting import until
 
 LONGEST_OUTAGE_MS = 1000  # each swap, whatever else this machine does meanwhile

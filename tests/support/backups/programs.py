@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.support.postgres import Cluster
+from tests.support.backups.cluster import Cluster
 
 
 def processes(cluster: Cluster, name: str) -> list[int]:

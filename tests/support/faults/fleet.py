@@ -6,7 +6,6 @@ Small enough that a release takes seconds, so a run can be killed at every recor
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
 import signal
@@ -25,10 +24,12 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.release import current
 
 from namaskah_deploy.outcome import Code
-from tests.host.conftest import FolderHost, wait_until
 from tests.support.at_rest import at_rest_with
+from tests.support.contracts import variables
+from tests.support.folder_host import FolderHost
 from tests.support.project import ROOT
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 CONFIRM = 240  # seconds: longer than a resumed run needs, short enough to be waited for
 RUN_SECONDS = 600
@@ -58,7 +59,7 @@ class Fleet:
     def _write_inventory(self) -> None:
         raw = self.hosts[NAMES[0]].contract.raw
         everywhere = {
-            **{f"namaskah_{name}": value for name, value in raw.items() if name not in OWN and name != "switch"},
+            **variables({name: value for name, value in raw.items() if name not in OWN}),
             "namaskah_environment": "small", "namaskah_app": "sample", "namaskah_repository": str(self.source),
             "namaskah_static_root": "static", "namaskah_confirm_timeout": CONFIRM, "namaskah_wave_seconds": 10,
             "namaskah_host_seconds": 0,
@@ -67,7 +68,6 @@ class Fleet:
             "validation_database": False,
             "verification_patience": 20,
         }  # fmt: skip
-        everywhere["namaskah_deploy_user"] = getpass.getuser()
         hosts = {
             name: {
                 "namaskah_root": str(host.contract.root), "namaskah_runtime": str(host.runtime),
@@ -168,7 +168,11 @@ class Fleet:
 
     def settle(self, seconds: float = CONFIRM + 40) -> None:
         """Wait until no host has an unfinished switch."""
-        wait_until(lambda: all(switch.read(host.contract) is None for host in self.hosts.values()), seconds)
+        until(
+            lambda: all(switch.read(host.contract) is None for host in self.hosts.values()),
+            "the end of the switch",
+            seconds,
+        )
 
     def at_rest_with(self, commit: str) -> None:
         """Assert that every host is as a clean run leaves it."""

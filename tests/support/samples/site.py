@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.files import point, write_json
 from ansible.module_utils.namaskah_host.release import Release, all_of
 from ansible.module_utils.namaskah_schema.gate import Gate
 
-from tests.support.project import ROOT
+from tests.support.contracts import contract
 from tests.support.samples.sample import Sample
 
-ROLE = ROOT / "roles" / "application"
 PRESETS = {"dashboard": "django", "ledger": "asgi"}
 
 
@@ -32,23 +30,17 @@ class Site:
     @property
     def contract(self) -> Contract:
         """The contract, with the sample's preset as an inventory would have it."""
-        preset = yaml.safe_load((ROLE / "presets" / f"{PRESETS[self.sample.name]}.yml").read_text())
         environment = self.root / "env"
         if not environment.exists():
             self.root.mkdir(parents=True, exist_ok=True)
             environment.write_text("SECRET_KEY=key-of-the-tests\nAPI_TOKEN=token-of-the-tests\n")
             (self.root / "env.migrate").write_text(f"DATABASE_URL={self.database}\n")
-        return Contract(
-            {
-                **preset,
-                "app": self.sample.name, "host": "here", "root": str(self.root), "python": "/usr/bin/python3",
-                "env_file": str(environment), "migrate_env_file": str(self.root / "env.migrate"),
-                "deploy_user": "deploy", "schema": "auto", "database_variable": "DATABASE_URL", "allow": [],
-                "migrate_timeout": 120, "migrate_lock_timeout": 1, "migrate_tries": 2, "migrate_wait": 1,
-                "migrate_on_failure": "breaking",
-                **self.settings,
-            }
-        )  # fmt: skip
+        usual = {
+            "app": self.sample.name, "root": str(self.root), "env_file": str(environment),
+            "migrate_env_file": str(self.root / "env.migrate"), "migrate_timeout": 120, "migrate_lock_timeout": 1,
+            "migrate_tries": 2, "migrate_wait": 1,
+        }  # fmt: skip
+        return Contract(contract(usual, self.settings, preset=PRESETS[self.sample.name]))
 
     def prepared(self, tag: str) -> dict[str, Any]:
         """Lay a tag's files out as prepare does; return the run that would release it."""

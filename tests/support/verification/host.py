@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import subprocess
@@ -21,9 +20,10 @@ from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.release import Release, current
 from ansible.module_utils.namaskah_host.switch import note, stage
 
+from tests.support.contracts import HERE, contract, variables
 from tests.support.gitting import Remote, make
 
-PROGRAM = Path(__file__).with_name("verification_program.py")
+PROGRAM = Path(__file__).with_name("program.py")
 COMMAND = ["{venv}/bin/python", "-B", "program.py"]
 SERVICES = {
     "web": {"command": COMMAND, "listen": "socket", "overlap": True, "health": {}},
@@ -43,7 +43,7 @@ class SmallHost:
     @property
     def variables(self) -> dict[str, Any]:
         """The variables of an inventory that make this contract."""
-        return {f"namaskah_{name}": value for name, value in self.contract.raw.items() if name != "host"}
+        return variables(self.contract.raw)
 
     def prepare(self, mode: str) -> Release:
         """Commit the program in this mode, and prepare a release of it."""
@@ -83,21 +83,26 @@ class SmallHost:
 
 def contract_of(folder: Path, repository: Path) -> dict[str, Any]:
     """The contract, as the variables of an inventory would make it."""
-    return {
-        "environment": "test", "app": "shop", "domain": "shop.example", "host": "here", "repository": str(repository),
-        "root": str(folder / "root"), "runtime": str(folder / "run"), "shared_paths": [],
-        "env_file": "", "migrate_env_file": "", "deploy_user": getpass.getuser(), "app_user": getpass.getuser(),
-        "python": sys.executable, "requirements": [], "pip_arguments": [], "pip_timeout": 60, "build_commands": [],
-        "collect_command": [], "post_collect_commands": [], "build_timeout": 60, "static_root": "static",
-        "static_url": "/static/", "schema": "compatible", "migrate_command": [], "services": SERVICES,
-        "service_defaults": {"listen": "none", "ports": {}, "overlap": False, "health": {}, "boot_timeout": 10,
-                             "stop_timeout": 5, "drain": 0},
-        "health_defaults": {"path": "/healthz", "status": 200, "release_key": "release", "host": "shop.example",
-                            "timeout": 1},
-        "process_manager": "supervisor", "supervisor_config": str(folder / "supervisord.conf"),
-        "supervisor_control": str(Path(sys.executable).parent / "supervisorctl"), "switch": "overlap",
-        "return": "detached", "confirm_timeout": 60, "front": "none", "lease_ttl": 60, "settle": 2,
-    }  # fmt: skip
+    return contract(
+        HERE,
+        app="shop",
+        domain="shop.example",
+        repository=str(repository),
+        root=str(folder / "root"),
+        runtime=str(folder / "run"),
+        env_file="",
+        requirements=[],
+        pip_timeout=60,
+        build_timeout=60,
+        schema="compatible",
+        services=SERVICES,
+        service_defaults={"boot_timeout": 10, "stop_timeout": 5, "drain": 0},
+        health_defaults={"timeout": 1},
+        supervisor_config=str(folder / "supervisord.conf"),
+        confirm_timeout=60,
+        lease_ttl=60,
+        settle=2,
+    )
 
 
 def _configuration(folder: Path) -> str:
