@@ -9,12 +9,11 @@ from typing import Any
 import ansible.module_utils
 import pytest
 
-from tests.support import grouping
+from tests.support import default_run, grouping
 from tests.support.faults import plugin as faults
 from tests.support.minutes import SuiteMinutes
 from tests.support.project import ROOT
 
-NOT_BY_DEFAULT = ("soak", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
 
 
@@ -38,8 +37,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if grouping.left_to_soak(item.nodeid):
             item.add_marker(pytest.mark.soak)
+    default_run.note_kinds(config, items)
     chosen = config.getoption("-m")
-    unwanted = [mark for mark in NOT_BY_DEFAULT if mark not in chosen]
+    unwanted = [mark for mark in default_run.NOT_BY_DEFAULT if mark not in chosen]
     dropped = [item for item in items if any(item.get_closest_marker(mark) for mark in unwanted)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)

@@ -29,13 +29,6 @@ def test_at_a_terminal_a_release_is_confirmed_and_drawn(tmp_path: Path) -> None:
     assert made.serving() == {"web1": "v2", "web2": "v2"}
 
 
-def test_at_a_terminal_no_is_the_default(tmp_path: Path) -> None:
-    made = world(tmp_path)
-    code, text = _at_terminal(made, "production", answer="\n")
-    assert (code, made.serving()) == (Code.REFUSED, OLD), text
-    assert "was not confirmed" in text
-
-
 def test_at_a_terminal_a_rollback_says_where_it_leads(tmp_path: Path) -> None:
     made = world(tmp_path)
     code, text = _at_terminal(made, "rollback", "production", "--tag", "v1", answer="n\n")
