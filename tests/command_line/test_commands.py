@@ -17,7 +17,7 @@ from tests.support.command_line.small import LOST, NEW, OLD, SPLIT, World, decla
 
 
 def _run(made: World, *words: str, **environ: str) -> int:
-    return cli.run([*words, "--inventory", str(made.inventory)], made.surroundings(**environ))
+    return cli.run([*words, "--inventory", str(made.inventory)], made.surroundings(terminal=False, **environ))
 
 
 @pytest.mark.parametrize(
