@@ -9,6 +9,7 @@ import pytest
 
 from namaskah_deploy import cli
 from namaskah_deploy.outcome import Code
+from tests.support.command_line.runs import recorded, replay
 from tests.support.command_line.small import OLD, World, declare, world
 
 
@@ -59,6 +60,28 @@ def test_a_refusal_is_a_document_where_one_was_asked_for(tmp_path: Path, capsys:
     found = json.loads(capsys.readouterr().out)
     assert found["exit_code"] == Code.REFUSED
     assert found["advice"] == ["did you mean 'production'?"]
+
+
+def test_standard_output_is_one_document_of_a_release_that_went_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay(monkeypatch, [recorded("ok")])
+    assert _run(made := world(tmp_path), "production", "--yes", "--json", "--reason", "due") == Code.DONE
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["exit_code"], found["by"], found["reason"]) == (Code.DONE, "ada@laptop", "due")
+    assert "activation ..." in said.err
+    assert made.record()["exit_code"] == Code.DONE
+
+
+def test_standard_output_is_lines_of_json_of_a_release_that_went_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay(monkeypatch, [recorded("ok")])
+    assert _run(world(tmp_path), "production", "--yes", "--events") == Code.DONE
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (found[-1]["event"], found[-1]["exit_code"]) == ("End", Code.DONE)
+    assert {"TaskStarted", "HostResult", "Ended"} <= {event["event"] for event in found}
 
 
 def test_help_lists_commands_and_environments(

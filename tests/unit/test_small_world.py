@@ -12,7 +12,7 @@ from tests.support.command_line.small import CONTENT
 from tests.support.command_line.streams import CODES, typed
 from tests.support.project import ROOT
 
-OWN = {"echo", "nobody", "rescued", "spec", "surroundings"}
+OWN = {"echo", "nobody", "rescued", "spec"}
 """Playbooks that stand for none of ours: what they do, no command of ours asks for."""
 FAKES = sorted((CONTENT / "playbooks").glob("*.yml"))
 
