@@ -59,7 +59,7 @@ lab-down: $(VENV)/.dev ## Remove them
 	@$(BIN)/python -m tests.support.lab down $(ARGS)
 
 # --- Prove it -------------------------------------------------------------------------------------
-.PHONY: test again soak bench coverage
+.PHONY: test again test-profile minutes stamps soak bench coverage
 test: setup ## Run every check and every test (ARGS="-k name" for some)
 	@mkdir -p .cache && rm -f .cache/test.status
 	@$(MAKE) lint
@@ -67,6 +67,15 @@ test: setup ## Run every check and every test (ARGS="-k name" for some)
 
 again: $(VENV)/.dev ## Run what failed last once more, with nothing beside it
 	@tools/again.sh $(PYTEST)
+
+test-profile: setup ## Run the tests, and say where the time of the processors went and which tests are the slowest
+	@$(BIN)/python tools/profile_run.py $(MAKE) test
+
+minutes: $(VENV)/.dev ## Write the table of minutes in docs anew from the last whole run of the tests
+	@$(BIN)/python -m tests.support.minutes
+
+stamps: setup ## Test the load generator and the lab where they changed, and note that they passed
+	@$(BIN)/python -m tests.support.stamps $(ARGS)
 
 soak: setup ## Run the long counts and add a row to the table in docs
 	@$(PYTEST) -m soak $(ARGS)

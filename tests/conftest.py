@@ -9,12 +9,11 @@ from typing import Any
 import ansible.module_utils
 import pytest
 
-from tests.support import grouping
+from tests.support import default_run, grouping, stamps
 from tests.support.faults import plugin as faults
 from tests.support.minutes import SuiteMinutes
 from tests.support.project import ROOT
 
-NOT_BY_DEFAULT = ("soak", "bench")
 LAB_REASON = "the lab of real hosts needs root on Linux"
 
 
@@ -30,16 +29,19 @@ _name_role_code_as_ansible_does()
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SuiteMinutes(), "namaskah-suite-minutes")
     config.pluginmanager.register(faults, "namaskah-faults")
+    config.pluginmanager.register(stamps.Telling(), "namaskah-stamps")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave long counts to their own commands; without root leave the lab out, visibly. CI leaves nothing out."""
+    """Leave long counts to their own commands; without root leave the lab out, visibly, which CI does not."""
     for item in items:
         if grouping.left_to_soak(item.nodeid):
             item.add_marker(pytest.mark.soak)
+    stamps.leave_to_soak(config, items)
+    default_run.note_kinds(config, items)
     chosen = config.getoption("-m")
-    unwanted = [mark for mark in NOT_BY_DEFAULT if mark not in chosen]
+    unwanted = [mark for mark in default_run.NOT_BY_DEFAULT if mark not in chosen]
     dropped = [item for item in items if any(item.get_closest_marker(mark) for mark in unwanted)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)

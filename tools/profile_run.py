@@ -22,7 +22,7 @@ from pathlib import Path
 EVERY = 0.5  # seconds between two looks
 SLOWEST = 40
 TICKS = os.sysconf("SC_CLK_TCK")
-TIMES = Path(".cache/test-times.json")  # written by tests/minutes.py
+TIMES = Path(".cache/test-times.json")  # written by tests/support/minutes.py
 # What a process is, by its command line: the first pattern that fits.
 KINDS = {
     "ansible-playbook": r"ansible-playbook|/ansible ",
@@ -126,7 +126,7 @@ def _machine_seconds() -> float:
 
 def main(command: list[str]) -> int:
     """Run the command; print the tables; return its exit status."""
-    began = time.monotonic()
+    began, since = time.monotonic(), time.time()
     sampler = Sampler()
     sampler.start()
     status = subprocess.run(command, check=False).returncode
@@ -139,7 +139,7 @@ def main(command: list[str]) -> int:
     for kind, seconds, count in sampler.table():
         print(f"  {kind:<28} {seconds / 60:7.1f} min {count:7} processes")
     print(f"starts of ansible-playbook: {sampler.starts('ansible-playbook')}")
-    if TIMES.exists():
+    if TIMES.exists() and TIMES.stat().st_mtime >= since:  # an older one is another run's
         times = json.loads(TIMES.read_text())
         print(f"\nthe {SLOWEST} slowest tests (setup, call, teardown in seconds)")
         for nodeid, parts in sorted(times.items(), key=lambda one: -sum(one[1].values()))[:SLOWEST]:

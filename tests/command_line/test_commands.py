@@ -1,4 +1,4 @@
-"""The command from words to exit code, on the small world: real playbooks, real signals, a real terminal."""
+"""The command from words to exit code, on the small world: real playbooks on folders that stand for hosts."""
 
 from __future__ import annotations
 
@@ -6,115 +6,121 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from namaskah_deploy import cli
+from namaskah_deploy.launch import End
 from namaskah_deploy.outcome import Code
+from tests.support.command_line.record import essence
+from tests.support.command_line.runs import Heard, hear, replay
 from tests.support.command_line.small import LOST, NEW, OLD, SPLIT, World, declare, world
+from tests.support.command_line.streams import CODES, raw
 
 
-def _run(made: World, *words: str, terminal: bool = False, **environ: str) -> int:
-    return cli.run([*words, "--inventory", str(made.inventory)], made.surroundings(terminal=terminal, **environ))
+@pytest.fixture
+def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Heard]]:
+    """Every run of ansible-playbook that the test starts; of none something is left behind."""
+    (tmp_path / "memory").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
+    yield hear(monkeypatch, tmp_path)
+    assert list((tmp_path / "memory").iterdir()) == []
+
+
+def _run(made: World, *words: str, **environ: str) -> int:
+    return cli.run([*words, "--inventory", str(made.inventory)], made.surroundings(terminal=False, **environ))
+
+
+def _ended(made: World, said: tuple[str, str], code: Code, serving: dict[str, str]) -> None:
+    """Assert that a release ended so, for its hosts, its record and its reader."""
+    assert made.serving() == serving
+    assert made.record()["exit_code"] == code
+    out, err = said
+    assert "Traceback" not in out + err
+    assert "report.md" in (err if code else out)
 
 
 @pytest.mark.parametrize(
-    ("second", "breaks", "code", "serving"),
+    ("second", "breaks", "code", "serving", "stream"),
     [
-        ({}, "", Code.DONE, NEW),
-        ({}, "preparation", Code.FAILED, OLD),
-        (LOST, "", Code.UNREACHABLE, OLD),
-        ({"small_unhealthy": True}, "", Code.RETURNED, OLD),
-        ({"small_breaks": "verification"}, "", Code.RETURNED, OLD),
-        ({}, "confirmation", Code.RETURNED, OLD),
-        ({"small_stuck": True}, "confirmation", Code.NOT_RETURNED, SPLIT),
-        ({}, "finish", Code.UNFINISHED, NEW),
+        ({}, "", Code.DONE, NEW, "ok"),
+        ({}, "preparation", Code.FAILED, OLD, ""),
+        (LOST, "", Code.UNREACHABLE, OLD, "unreachable"),
+        ({"small_unhealthy": True}, "", Code.RETURNED, OLD, "failed"),
+        ({"small_stuck": True}, "confirmation", Code.NOT_RETURNED, SPLIT, ""),
     ],
 )
 def test_every_end_of_a_release(  # noqa: PLR0917 - the columns of the table above
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    heard: list[Heard],
     second: dict[str, Any],
     breaks: str,
     code: Code,
     serving: dict[str, str],
+    stream: str,
 ) -> None:
+    """Further ends have the tests below. `stream` is the recorded one that such a run gave, and has to give yet."""
     made = world(tmp_path, {"web1": {}, "web2": second}, small_breaks=breaks)
     assert _run(made, "production", "--yes") == code
-    assert made.serving() == serving
-    assert made.record()["exit_code"] == code
-    said = capsys.readouterr()
-    assert "Traceback" not in said.out + said.err
-    assert "report.md" in (said.err if code else said.out)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("deploy", "production"), "add --yes"),
-        (("rollback", "production"), "add --yes"),
-        (("recover", "production"), "add --yes"),
-        (("abort", "production"), "add --yes"),
-        (("prodution", "--yes"), "did you mean 'production'?"),
-        (("rollbak", "--tag", "v1"), "did you mean 'rollback'?"),
-        (("deploy", "producion", "--yes"), "did you mean 'production'?"),
-        (("production", "--yes", "--ref", "{{x}}"), "is not allowed"),
-        (("rollback", "production", "--yes", "--tag", "v1;id"), "is not allowed"),
-        (("rollback", "--yes"), "ENV is missing"),
-        (("production", "--yes", "--limit", "web9"), "means no host"),
-        (("production", "--yes", "--limit", "-x"), "is not allowed"),
-        (("production", "--yes", "--reason", "{{x}}"), "is not allowed"),
-        (("production", "--yes", "--allow", "A B"), "is not allowed"),
-        (("production", "--nonsense"), "No such option"),
-        (("deploy",), "Missing argument"),
-        (("init",), "neither a command nor a declared environment"),
-        (("backups", "prune", "production"), "add --yes"),
-        (("backups", "prume", "production"), "did you mean 'prune'?"),
-        (("backups", "producion"), "did you mean 'production'?"),
-        (("backups", "show", "production"), "Missing argument"),
-        (("backups", "show", "production", "../x"), "is not allowed"),
-        (("backups", "keep", "production", "{{x}}"), "is not allowed"),
-    ],
-)
-def test_a_command_that_is_refused_starts_nothing(
-    tmp_path: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = world(tmp_path)
-    assert _run(made, *words) == Code.REFUSED
-    assert said in capsys.readouterr().err
-    assert not made.state.exists()
-    assert made.serving() == OLD
-
-
-def test_a_refusal_is_a_document_where_one_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(world(tmp_path), "prodution", "--yes", "--json") == Code.REFUSED
-    found = json.loads(capsys.readouterr().out)
-    assert found["exit_code"] == Code.REFUSED
-    assert found["advice"] == ["did you mean 'production'?"]
+    _ended(made, capsys.readouterr(), code, serving)
+    if stream:
+        assert heard[0].end == End(CODES[stream])
+        assert essence(heard[0].raw) == essence(raw(stream)), "record anew: tests/support/command_line/record.py"
 
 
 def test_standard_output_is_one_document_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(world(tmp_path), "production", "--yes", "--json", "--reason", "due") == 0
+    """Also of a release that cannot be confirmed, and returns."""
+    made = world(tmp_path, small_breaks="confirmation")
+    assert _run(made, "production", "--yes", "--json", "--reason", "due") == Code.RETURNED
     said = capsys.readouterr()
+    _ended(made, said, Code.RETURNED, OLD)
     found = json.loads(said.out)
-    assert (found["exit_code"], found["by"], found["reason"]) == (0, "ada@laptop", "due")
+    assert (found["exit_code"], found["by"], found["reason"]) == (Code.RETURNED, "ada@laptop", "due")
     assert "activation ..." in said.err
 
 
 def test_standard_output_is_lines_of_json_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(world(tmp_path), "production", "--yes", "--events") == 0
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert found[-1]["event"] == "End"
+    """Also of a release that stands, and was not tidied up after."""
+    made = world(tmp_path, small_breaks="finish")
+    assert _run(made, "production", "--yes", "--events") == Code.UNFINISHED
+    said = capsys.readouterr()
+    _ended(made, said, Code.UNFINISHED, NEW)
+    found = [json.loads(line) for line in said.out.splitlines()]
+    assert (found[-1]["event"], found[-1]["exit_code"]) == ("End", Code.UNFINISHED)
     assert {"TaskStarted", "HostResult", "Ended"} <= {event["event"] for event in found}
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Heard]:
+    """What the hosts said to the two questions that only read; asking leaves no record, and nothing of its run."""
+    folder = tmp_path_factory.mktemp("asked")
+    made = world(folder)
+    (folder / "memory").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "memory"))
+        runs = hear(patch, folder)
+        for word in ("status", "releases"):
+            assert _run(made, word, "production") == 0
+    assert [run.end for run in runs] == [End(0), End(0)]
+    assert not made.state.exists()
+    assert list((folder / "memory").iterdir()) == []
+    return dict(zip(("status", "releases"), runs, strict=True))
 
 
 @pytest.mark.parametrize("words", [("status",), ("releases",), ("lock", "status")])
 def test_reading_needs_no_yes_and_leaves_no_record(
-    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Heard],
 ) -> None:
     made = world(tmp_path)
+    replay(monkeypatch, [asked[words[-1]]] * 2)
     assert _run(made, *words, "production") == 0
     assert "web1" in capsys.readouterr().out
     assert _run(made, *words, "production", "--json") == 0
@@ -122,95 +128,63 @@ def test_reading_needs_no_yes_and_leaves_no_record(
     assert not made.state.exists()
 
 
-def test_a_lost_host_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_host_does_not_hide_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], heard: list[Heard]
+) -> None:
     made = world(tmp_path, {"web1": {}, "web2": LOST})
     assert _run(made, "status", "production") == Code.UNREACHABLE
+    assert [run.end for run in heard] == [End(4)]
     said = capsys.readouterr()
     assert "web1" in said.out
     assert "web2 cannot be reached" in said.err
 
 
-def test_checks_that_fail(tmp_path: Path) -> None:
-    assert _run(world(tmp_path, small_breaks="verification"), "verify", "production") == Code.CHECKS_FAILED
+def test_checks_that_fail(tmp_path: Path, heard: list[Heard]) -> None:
+    made = world(tmp_path, {"web1": {}, "web2": {"small_breaks": "verification"}})
+    assert _run(made, "verify", "production") == Code.CHECKS_FAILED
+    assert [run.end for run in heard] == [End(2)]
 
 
-def test_recover_by_hand(tmp_path: Path) -> None:
+def test_recover_by_hand(tmp_path: Path, heard: list[Heard], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`abort` is another word for it."""
     made = world(tmp_path)
     (tmp_path / "hosts/web1/state.json").write_text(json.dumps({"serving": "new", "old": "old"}))
     assert _run(made, "recover", "production", "--yes") == Code.DONE
     assert made.serving() == OLD
+    replay(monkeypatch, heard)
     assert _run(made, "abort", "production", "--yes") == Code.DONE
 
 
-def test_only_the_hosts_of_limit_are_touched(tmp_path: Path) -> None:
-    made = world(tmp_path)
-    assert _run(made, "production", "--yes", "--limit", "web2") == 0
-    assert made.serving() == SPLIT
-
-
 def test_the_printed_command_does_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = world(tmp_path)
+    made = world(tmp_path, {"web1": {}})
     assert _run(made, "production", "--print-command", "--ref", "other", "--reason", "it's due") == 0
     line = capsys.readouterr().out
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "HOME": os.environ["HOME"], "LC_ALL": "C.UTF-8"}
     done = subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert made.serving() == {"web1": "other", "web2": "other"}
+    assert made.serving() == {"web1": "other"}
 
 
 def test_the_environment_without_a_name_is_the_marked_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = world(tmp_path, namaskah_default=True)
+    made = world(tmp_path, {"web1": {}}, namaskah_default=True)
     declare(made, "staging", {})
     assert _run(made, "rollback", "--yes", "--tag", "older") == 0
     assert "environment: production (marked as the default)" in capsys.readouterr().err
-    assert made.serving() == {"web1": "older", "web2": "older"}
-
-
-def test_help_lists_commands_and_environments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = world(tmp_path)
-    declare(made, "staging", {})
-    monkeypatch.chdir(tmp_path)
-    assert cli.run(["-h"], made.surroundings()) == 0
-    text = capsys.readouterr().out
-    assert "production, staging" in text
-    assert text.index("deploy") < text.index("rollback") < text.index("provision")
+    assert made.serving() == {"web1": "older"}
 
 
 def test_what_the_controller_holds_secret_is_in_nothing_that_is_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Not even of a release that fails and returns, of which most is told."""
     planted = "sentinel-4711-of-the-controller"
     monkeypatch.setenv("DB_PASSWORD", planted)
-    made = world(tmp_path, {"web1": {}, "web2": {"small_unhealthy": True}}, small_breaks=f"{planted} broke")
-    assert (
-        _run(made, "production", "--yes", "--ref", planted, "--reason", planted, "-v", "--json", DB_PASSWORD=planted)
-        == Code.RETURNED
-    )
+    hosts = {"web1": {}, "web2": {"small_breaks": "verification"}}
+    made = world(tmp_path, hosts, small_breaks=f"{planted} broke")
+    words = ("production", "--yes", "--ref", planted, "--reason", planted, "-v", "--json")
+    assert _run(made, *words, DB_PASSWORD=planted) == Code.RETURNED
     said = capsys.readouterr()
+    _ended(made, said, Code.RETURNED, OLD)
     kept = "".join(path.read_text() for path in made.state.rglob("*") if path.is_file())
     assert planted not in said.out + said.err + kept
-
-
-def test_without_room_for_the_record_nothing_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = world(tmp_path)
-    made.state.write_text("a file where a folder should be")
-    assert _run(made, "production", "--yes") == Code.REFUSED
-    assert "XDG_STATE_HOME" in capsys.readouterr().err
-    assert made.serving() == OLD
-
-
-LONGEST = 4095  # bytes of a path
-HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
-
-
-@pytest.mark.parametrize("words", [("backups",), ("backups", "list")])
-def test_backups_of_an_environment_are_listed_by_two_ways_of_saying_it(
-    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _run(world(tmp_path), *words, "production", "--limit", "web1", "--print-command") == 0
-    said = capsys.readouterr().out
-    assert "playbooks/backups.yml" in said
-    assert '"backup_list_state": "listed"' in said

@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from namaskah_deploy.launch import End
 from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.report import Fold, Part
 from namaskah_deploy.termination import Termination
-from tests.support.command_line.record import plan_of
-from tests.support.command_line.small import LOST, world
+from tests.support.command_line.record import STREAMS, essence, keeping, plan_of
+from tests.support.command_line.small import world
+from tests.support.command_line.streams import CODES, raw
 
 LONG = 47.25
 """Seconds that a step takes which is going to be interrupted; the figure finds its process."""
@@ -36,7 +38,11 @@ def _memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(
-    plan: LaunchPlan, *, wish: Callable[[], Stop] = lambda: Stop.NO, listen: Callable[[Event], None] | None = None
+    plan: LaunchPlan,
+    *,
+    wish: Callable[[], Stop] = lambda: Stop.NO,
+    listen: Callable[[Event], None] | None = None,
+    redact: Callable[[Any], Any] = lambda raw: raw,
 ) -> tuple[End, Part]:
     fold = Fold(plan.expected)
 
@@ -45,77 +51,118 @@ def _run(
         if listen:
             listen(event)
 
-    end = launch.run(plan, both, redact=lambda raw: raw, wish=wish, termination=Termination(grace=5, last_grace=2))
+    end = launch.run(plan, both, redact=redact, wish=wish, termination=Termination(grace=5, last_grace=2))
     return end, fold.part(code=end.code, stopped=end.stopped, problems=end.problems)
 
 
 @pytest.mark.parametrize(
-    ("playbook", "hosts", "code", "good"),
-    [
-        ("status", None, 0, True),
-        ("rescued", None, 0, True),
-        ("nobody", None, 0, False),
-        ("spec", None, 2, False),
-        ("verify", {"web1": {}, "web2": {"small_breaks": "verification"}}, 2, False),
-        ("status", {"web1": {}, "web2": LOST}, 4, False),
-        ("broken", None, 1, False),
-    ],
+    ("name", "good"), [("rescued", True), ("no_hosts", False), ("bad_argument", False), ("broken", False)]
 )
-def test_every_kind_of_end(tmp_path: Path, playbook: str, hosts: dict[str, Any] | None, code: int, good: bool) -> None:
-    end, part = _run(plan_of(world(tmp_path, hosts), playbook))
-    assert (end, part.good) == (End(code), good)
+def test_every_kind_of_end(tmp_path: Path, name: str, good: bool) -> None:
+    """Those of releases, and the streams of these, have test_commands.py."""
+    playbook, arguments = STREAMS[name]
+    lines: list[str] = []
+    plan = plan_of(world(tmp_path, **arguments), playbook)
+    end, part = _run(plan, redact=keeping(lines, str(tmp_path)))
+    assert (end, part.good) == (End(CODES[name]), good)
     assert list((tmp_path / "memory").iterdir()) == []
+    assert essence(map(json.loads, lines)) == essence(raw(name)), "record anew: tests/support/command_line/record.py"
 
 
-def test_values_arrive_as_they_were_typed_and_are_never_evaluated(tmp_path: Path) -> None:
-    plan = plan_of(world(tmp_path, {"web1": {}}), "echo", reason='100 %: it\'s "é"', allow=("drift",))
-    plan.variables["namaskah_reason"] = "{{ lookup('pipe', 'id') }}"  # type: ignore[index]  # past the allow-list
-    end, _ = _run(plan)
-    given = json.loads((tmp_path / "hosts" / "given.json").read_text(encoding="utf-8"))
-    assert end.code == 0
-    assert given == {"reason": "{{ lookup('pipe', 'id') }}", "allow": ["drift"], "ref": "new"}
+@dataclass
+class Echo:
+    """What was seen of a run whose playbook writes down what it was given."""
+
+    end: End
+    given: dict[str, Any]
+    modes: dict[str, int]
+    arguments: list[str]
+    environment: dict[str, str]
 
 
-def test_what_the_child_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DB_PASSWORD", "sentinel-of-the-environment")
-    monkeypatch.setenv("ANSIBLE_LIBRARY", "/nowhere")
-    monkeypatch.setenv("LC_ALL", "C")
-    made = world(tmp_path, {"web1": {}})
-    end, _ = _run(plan_of(made, "surroundings", reason="sentinel-of-a-reason"))
-    told = {name: (tmp_path / "hosts" / name).read_text() for name in ("environment", "arguments")}
-    assert end.code == 0
-    assert "sentinel" not in told["environment"] + told["arguments"]
-    assert "ANSIBLE_LIBRARY" not in told["environment"]
-    assert "ANSIBLE_HOST_KEY_CHECKING=True" in told["environment"]
-    assert "LC_ALL=C.UTF-8" in told["environment"]
+TYPED = '100 %: it\'s "é"'
+TEMPLATE = "{{ lookup('pipe', 'id') }} sentinel-of-a-reason"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def test_files_of_a_run_are_private_while_it_runs(tmp_path: Path) -> None:
-    modes: dict[str, int] = {}
+@pytest.fixture(scope="module")
+def echoes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Echo, Echo]:
+    """Two runs one after the other, with other words; at the second the environment's programs are in no PATH."""
+    folder = tmp_path_factory.mktemp("echoes")
+    (folder / "memory").mkdir()
+    made = world(folder, {"web1": {}})
+    first = plan_of(made, "echo", allow=("drift",))
+    first.variables["namaskah_reason"] = TEMPLATE  # type: ignore[index]  # past the allow-list
+    second = plan_of(made, "echo", reason=TYPED, allow=("other",))
+    system = {**second.environment, "PATH": f"{second.environment['PATH'].partition(':')[0]}:/usr/bin:/bin"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "memory"))
+        patch.setenv("DB_PASSWORD", "sentinel-of-the-environment")
+        patch.setenv("ANSIBLE_LIBRARY", "/nowhere")
+        patch.setenv("LC_ALL", "C")
+        return _echo(first, folder), _echo(LaunchPlan(**{**second.__dict__, "environment": system}), folder)
 
-    def look(_: Event) -> None:
-        for path in (tmp_path / "memory").rglob("*"):
+
+def _echo(plan: LaunchPlan, folder: Path) -> Echo:
+    found = Echo(End(None), {}, {}, [], {})
+
+    def look(event: Event) -> None:
+        for path in (folder / "memory").rglob("*"):
             name = "top" if path.name.startswith("namaskah-run-") else path.name
             if name in ("top", "env", "tmp", "extravars"):
-                modes[name] = stat.S_IMODE(path.stat().st_mode)
+                found.modes[name] = stat.S_IMODE(path.stat().st_mode)
+        if isinstance(event, HostStarted):
+            main = _main_of(os.getpid())
+            found.arguments, found.environment = main.cmdline(), main.environ()
 
-    _run(plan_of(world(tmp_path, {"web1": {}}), "status"), listen=look)
-    assert modes == {"top": 0o700, "env": 0o700, "tmp": 0o700, "extravars": 0o600}
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    found.end, _ = _run(plan, listen=look)
+    assert [signal.getsignal(number) for number in SIGNALS] == handlers, "signal handlers are left alone"
+    found.given = json.loads((folder / "hosts" / "given.json").read_text(encoding="utf-8"))
+    return found
 
 
-def test_a_mistake_in_a_listener_never_reaches_the_play(tmp_path: Path) -> None:
+def test_values_arrive_as_they_were_typed_and_are_never_evaluated(echoes: tuple[Echo, Echo]) -> None:
+    first, second = echoes
+    assert (first.end.code, first.end.problems) == (0, ())
+    assert first.given == {"reason": TEMPLATE, "allow": ["drift"], "ref": "new"}
+    assert second.given["reason"] == TYPED
+
+
+def test_two_runs_do_not_know_each_other(echoes: tuple[Echo, Echo]) -> None:
+    """A folder that is used again would give the second run the variables of the first."""
+    assert echoes[1].given == {"reason": TYPED, "allow": ["other"], "ref": "new"}
+
+
+def test_what_the_child_sees(echoes: tuple[Echo, Echo]) -> None:
+    seen = echoes[0]
+    assert "sentinel" not in " ".join([*seen.environment.values(), *seen.arguments])
+    assert "ANSIBLE_LIBRARY" not in seen.environment
+    assert seen.environment["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    assert seen.environment["LC_ALL"] == "C.UTF-8"
+    assert any("echo.yml" in word for word in seen.arguments)
+
+
+def test_files_of_a_run_are_private_while_it_runs(echoes: tuple[Echo, Echo]) -> None:
+    for seen in echoes:
+        assert seen.modes == {"top": 0o700, "env": 0o700, "tmp": 0o700, "extravars": 0o600}
+
+
+def test_ansible_is_found_without_an_activated_environment(echoes: tuple[Echo, Echo]) -> None:
+    assert (echoes[1].end.code, echoes[1].end.problems) == (0, ())
+
+
+def test_a_slow_listener_that_makes_mistakes_does_no_harm(tmp_path: Path) -> None:
+    """Neither its time nor its mistakes ever reach the play."""
+
     def clumsy(_: Event) -> None:
+        time.sleep(0.3)
         raise KeyError("no such colour")
 
-    end, part = _run(plan_of(world(tmp_path), "status"), listen=clumsy)
-    assert (end.code, part.missing) == (0, ())
-    assert end.problems == ("KeyError while showing or recording an event: 'no such colour'",)
-
-
-def test_a_slow_listener_does_not_harm(tmp_path: Path) -> None:
-    end, part = _run(plan_of(world(tmp_path), "verify"), listen=lambda _: time.sleep(0.3))
-    assert end == End(0)
+    end, part = _run(plan_of(world(tmp_path), "verify"), listen=clumsy)
+    assert end == End(0, problems=("KeyError while showing or recording an event: 'no such colour'",))
     assert part.good
+    assert part.missing == ()
 
 
 def _sleepers() -> list[int]:
@@ -245,29 +292,6 @@ def _main_of(pid: int) -> psutil.Process:
         child for child in psutil.Process(pid).children() if any("ansible-playbook" in word for word in child.cmdline())
     ]
     return main
-
-
-def test_two_runs_do_not_know_each_other(tmp_path: Path) -> None:
-    """A folder that is used again would give the second run the variables of the first."""
-    made = world(tmp_path, {"web1": {}})
-    _run(plan_of(made, "echo", reason="first", allow=("drift",)))
-    plan = plan_of(made, "echo", reason="second", allow=("other",))
-    _run(plan)
-    given = json.loads((tmp_path / "hosts" / "given.json").read_text(encoding="utf-8"))
-    assert (given["reason"], given["allow"]) == ("second", ["other"])
-
-
-def test_signal_handlers_are_left_alone(tmp_path: Path) -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    _run(plan_of(world(tmp_path), "nobody"))
-    assert {number: signal.getsignal(number) for number in before} == before
-
-
-def test_ansible_is_found_without_an_activated_environment(tmp_path: Path) -> None:
-    plan = plan_of(world(tmp_path), "status")
-    only_system = {**plan.environment, "PATH": f"{plan.environment['PATH'].partition(':')[0]}:/usr/bin:/bin"}
-    end, _ = _run(LaunchPlan(**{**plan.__dict__, "environment": only_system}))
-    assert end.code == 0
 
 
 def test_a_missing_ansible_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from namaskah_deploy.outcome import Code
-from tests.support.command_line.small import NEW, OLD, World, world
+from tests.support.command_line.small import OLD, SPLIT, World, world
 from tests.support.project import ROOT
 from tests.support.terminal import Terminal
 
@@ -29,24 +29,18 @@ def test_at_a_terminal_a_release_is_confirmed_and_drawn(tmp_path: Path) -> None:
     assert made.serving() == {"web1": "v2", "web2": "v2"}
 
 
-def test_at_a_terminal_no_is_the_default(tmp_path: Path) -> None:
-    made = world(tmp_path)
-    code, text = _at_terminal(made, "production", answer="\n")
-    assert (code, made.serving()) == (Code.REFUSED, OLD), text
-    assert "was not confirmed" in text
-
-
 def test_at_a_terminal_a_rollback_says_where_it_leads(tmp_path: Path) -> None:
     made = world(tmp_path)
     code, text = _at_terminal(made, "rollback", "production", "--tag", "v1", answer="n\n")
     assert (code, made.serving()) == (Code.REFUSED, OLD), text
-    assert "web2: old (v1, live, ada) -> old (v1, live, ada)" in text
+    release = "old (v1, live, ada, 2026-01-31T23:59:59Z)"
+    assert f"web2: {release} -> {release}" in text
     assert "database: unknown: no host has told" in text
     assert "Go back to v1 on production (web1, web2)? [y/N]" in text
 
 
-def test_an_environment_may_do_without_the_question(tmp_path: Path) -> None:
+def test_an_environment_may_do_without_the_question_and_only_the_hosts_of_limit_are_touched(tmp_path: Path) -> None:
     made = world(tmp_path, namaskah_ask=False)
-    code, text = _at_terminal(made, "production", "--no-color")
-    assert (code, made.serving()) == (0, NEW), text
+    code, text = _at_terminal(made, "production", "--no-color", "--limit", "web2")
+    assert (code, made.serving()) == (0, SPLIT), text
     assert "[y/N]" not in text

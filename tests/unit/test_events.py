@@ -61,7 +61,7 @@ def test_a_lost_host() -> None:
 
 def test_a_wrong_argument_is_a_failure_of_its_phase() -> None:
     told = [event for event in typed("bad_argument") if isinstance(event, HostResult)]
-    assert {(event.phase, event.failure.kind if event.failure else "") for event in told} == {("strict", "refused")}
+    assert {(event.phase, event.failure.kind if event.failure else "") for event in told} == {("preflight", "refused")}
 
 
 def test_a_play_without_hosts() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.default_run import INJECTED
 from tests.support.faults import page, record
 from tests.support.faults.kinds import GROUPS, KINDS
 from tests.support.project import ROOT
@@ -32,38 +33,37 @@ def test_several(fault_log):
     fault_log.inject("stale lease", ends="refused")
 """
 
-
 COLLECT = """
 import json, sys
 import pytest
-from tests.support.faults.plugin import kinds_of
+from tests.support.default_run import INJECTED
 
 class Kinds:
     found = set()
     def pytest_collection_finish(self, session):
-        self.found |= {kind for item in session.items for kind in kinds_of(item)}
+        self.found |= session.config.stash[INJECTED]
 
 status = pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Kinds()])
 print(json.dumps(sorted(Kinds.found)))
 sys.exit(status)
 """
 
+pytest_plugins = ("pytester",)
 
-def run(folder: Path, suite: str) -> subprocess.CompletedProcess[str]:
-    """Run a suite of its own, as another process beside this one."""
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = fault\n  injects\n")
-    (folder / "test_small.py").write_text(suite)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.support.faults.plugin"]
-    return subprocess.run(
-        [*command, f"--rootdir={folder}", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+
+def run(pytester: pytest.Pytester, suite: str) -> pytest.RunResult:
+    """Run a suite of its own, within this process: another Python would take longer to begin than the suite does."""
+    pytester.makeini("[pytest]\nmarkers = fault\n  injects\n")
+    pytester.makepyfile(test_small=suite)
+    return pytester.runpytest_inprocess(
+        "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "tests.support.faults.plugin"
     )
 
 
-def test_each_injection_is_recorded_once_as_it_ended(tmp_path: Path) -> None:
+def test_each_injection_is_recorded_once_as_it_ended(pytester: pytest.Pytester) -> None:
     for _ in range(2):  # the second run replaces the first one's records
-        done = run(tmp_path, SUITE)
-        assert "1 failed, 3 passed, 1 skipped" in done.stdout, done.stdout
-    found = record.read([tmp_path / ".cache" / "faults"])
+        run(pytester, SUITE).assert_outcomes(failed=1, passed=3, skipped=1)
+    found = record.read([pytester.path / ".cache" / "faults"])
     told = [(one.kind, one.ended, one.passed, one.split) for one in found]
     assert told == [
         ("controller killed", "returned", True, None),
@@ -79,25 +79,28 @@ def test_each_injection_is_recorded_once_as_it_ended(tmp_path: Path) -> None:
     assert "- clock wrong: " in text
 
 
-def test_a_word_that_is_not_known_is_refused(tmp_path: Path) -> None:
-    for suite in (SUITE.replace("clock wrong", "clock wrnog"), SUITE.replace('ends="returned"', 'ends="well"')):
-        done = run(tmp_path, suite)
-        assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
-    assert not (tmp_path / ".cache").exists()
+@pytest.mark.parametrize(("word", "other"), [("clock wrong", "clock wrnog"), ('ends="returned"', 'ends="well"')])
+def test_a_word_that_is_not_known_is_refused(pytester: pytest.Pytester, word: str, other: str) -> None:
+    assert run(pytester, SUITE.replace(word, other)).ret == pytest.ExitCode.USAGE_ERROR
+    assert not (pytester.path / ".cache").exists()
 
 
-def test_what_was_promised_and_not_injected_is_a_failure(tmp_path: Path) -> None:
-    done = run(tmp_path, SUITE.replace('injects("stale lease")', 'injects("stale lease", "clock wrong")'))
-    assert "2 failed, 2 passed, 1 skipped" in done.stdout, done.stdout
-    assert "it says that it injects clock wrong, and did not" in done.stdout
+def test_what_was_promised_and_not_injected_is_a_failure(pytester: pytest.Pytester) -> None:
+    done = run(pytester, SUITE.replace('injects("stale lease")', 'injects("stale lease", "clock wrong")'))
+    done.assert_outcomes(failed=2, passed=2, skipped=1)
+    done.stdout.fnmatch_lines("*it says that it injects clock wrong, and did not*")
 
 
-def test_every_kind_is_injected_by_the_default_run() -> None:
-    """What `make test` collects, by the markers of its tests."""
+def test_every_kind_is_injected_by_the_default_run(pytestconfig: pytest.Config) -> None:
+    """What `make test` collects, by the markers of its tests: as this run did, or where it collected less, another."""
+    injected = pytestconfig.stash.get(INJECTED, None)
+    assert set(KINDS) - (_collected() if injected is None else injected) == set()
+
+
+def _collected() -> set[str]:
     done = subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    injected = set(json.loads(done.stdout.splitlines()[-1]))
-    assert set(KINDS) - injected == set()
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_a_cut_off_line_is_no_record(tmp_path: Path) -> None:

@@ -63,4 +63,4 @@ def test_a_lost_host() -> None:
 
 
 def test_a_check_of_arguments_begins_a_phase_only_when_it_fails() -> None:
-    assert _hosts(_fold("bad_argument"), "strict") == {"web1": "failed", "web2": "failed"}
+    assert _hosts(_fold("bad_argument"), "preflight") == {"web1": "failed", "web2": "failed"}

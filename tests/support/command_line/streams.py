@@ -10,7 +10,7 @@ from namaskah_deploy.events import Event
 from namaskah_deploy.report import Fold, Part
 from tests.support.command_line.record import EVENTS
 
-CODES = {"ok": 0, "failed": 2, "rescued": 0, "unreachable": 2, "no_hosts": 0, "bad_argument": 2, "broken": 1}
+CODES = {"ok": 0, "failed": 2, "rescued": 0, "unreachable": 4, "no_hosts": 0, "bad_argument": 2, "broken": 1}
 """The exit code with which ansible-playbook ended each stream."""
 
 

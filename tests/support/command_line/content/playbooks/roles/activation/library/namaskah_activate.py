@@ -22,6 +22,7 @@ def main() -> None:
     if module.params["unhealthy"]:
         module.fail_json(
             msg="the gate failed",
+            result={},
             failure={
                 "class": "unhealthy",
                 "what": "the new instance is not healthy",

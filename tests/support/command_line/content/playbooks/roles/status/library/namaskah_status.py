@@ -19,17 +19,27 @@ def main() -> None:
         }
     )
     state = json.loads((Path(module.params["folder"]) / "state.json").read_text(encoding="utf-8"))
-    live = {"id": state["serving"], "commit": "c" * 40, "tag": "v1", "state": "live", "by": "ada", "live": True}
+    live = {
+        "id": state["serving"],
+        "commit": "c" * 40,
+        "tag": "v1",
+        "state": "live",
+        "by": "ada",
+        "prepared": "2026-01-31T23:59:00Z",
+        "confirmed": "2026-01-31T23:59:59Z",
+    }
     told: dict[str, Any] = {
         "live": live,
         "instance": "blue",
         "switch": None,
+        "drain": None,
         "lease": None,
+        "unfinished": None,
         "free_bytes": 2**30,
         "drift": [],
     }
     if module.params["releases"]:
-        told["releases"] = [live]
+        told["releases"] = [{**live, "live": True}]
     module.exit_json(changed=False, result=told)
 
 
