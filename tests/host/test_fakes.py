@@ -29,11 +29,12 @@ from namaskah_deploy.errors import Refused
 from namaskah_deploy.events import HostResult
 from namaskah_deploy.report import Failed, Result
 from namaskah_deploy.request import Kind, Request
-from tests.host.conftest import FolderHost, wait_until
 from tests.support.command_line.small import CONTENT, world
 from tests.support.command_line.streams import part
+from tests.support.folder_host import FolderHost
 from tests.support.project import ROOT
-from tests.unit.test_report import made
+from tests.support.reports import made
+from tests.support.waiting import until
 
 FAKES = {path.stem: path for path in sorted((CONTENT / "playbooks" / "roles").glob("*/library/*.py"))}
 PHASES = {name: path.parents[1].name for name, path in FAKES.items()}
@@ -86,7 +87,7 @@ def holding(host: FolderHost, run: dict[str, Any]) -> dict[str, Any]:
 def final(host: FolderHost, run: dict[str, Any]) -> None:
     """Give back the run's lease, and wait until its switch is over."""
     lease.release(host.contract, run["id"])
-    wait_until(lambda: switch.read(host.contract) is None)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
 
 
 @pytest.fixture(scope="module")
