@@ -1,7 +1,7 @@
 """Where does the time of a test run go? `make test-profile`: runs a command, looks at every process, writes tables.
 
-Reads /proc twice a second (proc_pid_stat(5)): a process that lives for less than that is seen only in the difference
-between what the machine spent and what the processes seen have used, which is printed as a line of its own. Only
+Reads /proc twice a second (proc_pid_stat(5)): a process that lives for less than that is seen only in what its parent
+has waited for, which is printed as a line of its own. Only
 processes that begin after this program and those of the hosts that it boots are counted, so nothing else should run.
 """
 
@@ -33,7 +33,7 @@ KINDS = {
     "tests (pytest)": r"pytest|execnet",
     "load generator": r"support[./]load",
     "pip and venv": r"\bpip\b|ensurepip|-m venv",
-    "applications": r"uvicorn|gunicorn|manage\.py|daphne|hypercorn|alembic|/srv/\w+/(current|releases)",
+    "applications": r"/srv/\w+/(current|releases|venvs)/|/(venv|venvs/\w+)/bin/",
     "PostgreSQL": r"postgres|pg_|psql|initdb|pgbouncer",
     "base of hosts": r"mmdebstrap|\bdpkg\b|apt-get|/usr/lib/apt",
     "npm, pm2, node": r"\bnode\b|npm|pm2",
@@ -56,6 +56,8 @@ class Process:
     kind: str
     seconds: float
     parent: int
+    waited: float = 0
+    """Seconds of the children that it has waited for, and of theirs."""
 
 
 class Sampler(threading.Thread):
@@ -64,7 +66,7 @@ class Sampler(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.seen: dict[tuple[int, int], Process] = {}
-        self.before = {(pid, start): used for pid, start, _, used in _processes()}
+        self.before = {(pid, start): (used, waited) for pid, start, _, used, waited in _processes()}
         self.machine = _machine_seconds()
         self.done = threading.Event()
 
@@ -74,22 +76,35 @@ class Sampler(threading.Thread):
 
     def look(self) -> None:
         """Take one look."""
-        for pid, start, parent, used in _processes():
+        for pid, start, parent, used, waited in _processes():
             known = self.seen.setdefault((pid, start), Process("", used, parent))
-            known.seconds = used
+            known.seconds, known.waited, known.parent = used, waited, parent  # an orphan gets another parent
             if known.kind in UNSETTLED:
                 known.kind = _kind(pid) or known.kind
 
     def table(self) -> Iterator[tuple[str, float, int]]:
-        """Give kind, seconds of processor and number of processes, most first; what was not seen comes last."""
+        """Give kind, seconds of processor and number of processes, most first; what was not seen comes last.
+
+        The time of children that ended between two looks is that of their parent's "short-lived children".
+        """
         seconds: dict[str, float] = defaultdict(float)
         count: Counter[str] = Counter()
+        seen_of = self._seen_children()
         for key, one in self.seen.items():
-            seconds[one.kind or "kernel"] += one.seconds - self.before.get(key, 0)
+            used, waited = self.before.get(key, (0, 0))
+            seconds[one.kind or "kernel"] += one.seconds - used
             count[one.kind or "kernel"] += 1
+            seconds[f"short-lived children of: {one.kind or 'kernel'}"] += max(one.waited - waited - seen_of[key[0]], 0)
         for kind in sorted(seconds, key=seconds.__getitem__, reverse=True):
             yield kind, seconds[kind], count[kind]
-        yield "too short to be seen", _machine_seconds() - self.machine - sum(seconds.values()), 0
+        yield "not seen at all", _machine_seconds() - self.machine - sum(seconds.values()), 0
+
+    def _seen_children(self) -> dict[int, float]:
+        """Return the seconds of the children that were seen, and of theirs, by the parent's number."""
+        found: dict[int, float] = defaultdict(float)
+        for one in self.seen.values():
+            found[one.parent] += one.seconds + one.waited
+        return found
 
     def starts(self, kind: str) -> int:
         """Return how many processes of a kind began that are no children of the same kind."""
@@ -97,15 +112,16 @@ class Sampler(threading.Thread):
         return sum(one.kind == kind and one.parent not in pids for one in self.seen.values())
 
 
-def _processes() -> Iterator[tuple[int, int, int, float]]:
-    """Give (pid, start, parent, seconds of processor) of every process."""
+def _processes() -> Iterator[tuple[int, int, int, float, float]]:
+    """Give (pid, start, parent, seconds of processor, the same of children waited for) of every process."""
     for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names alone, many times a second
         try:
             text = Path(f"/proc/{name}/stat").read_text()
         except OSError:
             continue
         fields = text.rpartition(")")[2].split()
-        yield int(name), int(fields[19]), int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS
+        used, waited = (int(fields[at]) + int(fields[at + 1]) for at in (11, 13))
+        yield int(name), int(fields[19]), int(fields[1]), used / TICKS, waited / TICKS
 
 
 def _kind(pid: int) -> str:
@@ -137,7 +153,7 @@ def main(command: list[str]) -> int:
     busy = used / passed / (os.cpu_count() or 1)
     print(f"\nprocessor time: {used / 60:.1f} min in {passed / 60:.1f} min, {busy:.0%} busy")
     for kind, seconds, count in sampler.table():
-        print(f"  {kind:<28} {seconds / 60:7.1f} min {count:7} processes")
+        print(f"  {kind:<52} {seconds / 60:7.1f} min {count:7} processes")
     print(f"starts of ansible-playbook: {sampler.starts('ansible-playbook')}")
     if TIMES.exists() and TIMES.stat().st_mtime >= since:  # an older one is another run's
         times = json.loads(TIMES.read_text())
