@@ -33,7 +33,7 @@ KINDS = {
     "tests (pytest)": r"pytest|execnet",
     "load generator": r"support[./]load",
     "pip and venv": r"\bpip\b|ensurepip|-m venv",
-    "applications": r"/srv/\w+/(current|releases|venvs)/|/(venv|venvs/\w+)/bin/",
+    "applications": r"/(current|releases|venvs|instances)/|/samples-|examples/",  # by where they lie
     "PostgreSQL": r"postgres|pg_|psql|initdb|pgbouncer",
     "base of hosts": r"mmdebstrap|\bdpkg\b|apt-get|/usr/lib/apt",
     "npm, pm2, node": r"\bnode\b|npm|pm2",
