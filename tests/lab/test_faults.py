@@ -215,7 +215,7 @@ def test_a_killed_new_instance_is_not_believed(quick: Application) -> None:
     """The new instance dies after the switch: the manager starts it again, the checks see that, and all return."""
     before = quick.live_tags()
     first = quick.lab.group("app")[0]
-    running = quick.start_cli("deploy", "lab", "--ref", "v1.2.0", "--yes", "--allow", "bad-release")
+    running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
     quick.await_act(first, "switched", running)
     instance = first.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
     first.run(["systemctl", "kill", "--signal=KILL", f"dashboard-web@{instance}.service"])
@@ -233,7 +233,7 @@ def test_a_killed_old_instance_is_started_again_for_the_return(quick: Applicatio
     before = quick.live_tags()
     first = quick.lab.group("app")[0]
     old = first.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
-    running = quick.start_cli("deploy", "lab", "--ref", "v1.2.0", "--yes", "--allow", "bad-release")
+    running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
     quick.await_act(first, "switched", running)
     kill_all(running)
     first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import resource
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,9 @@ Parts = Mapping[str, Mapping[str, float]]
 """Seconds of the setup, the call and the teardown of each test."""
 PAGE = Path("docs/guides/testing.md")
 TIMES = Path(".cache/test-times.json")
+PROCESSOR = Path(".cache/test-processor.json")  # seconds of processor of each test
+USED = "seconds of processor"
+_GROUPS = Path("/sys/fs/cgroup")  # the hosts of the lab run in control groups of their own
 WHOLE = Path(".cache/test-times.whole")  # is there where the run that wrote TIMES was one of everything
 BEGIN, END = "<!-- minutes -->", "<!-- /minutes -->"
 _TABLE = re.compile(f"{BEGIN}\n.*?{END}", re.DOTALL)
@@ -41,9 +47,21 @@ class SuiteMinutes:
 
     def __init__(self) -> None:
         self.parts: dict[str, dict[str, float]] = defaultdict(dict)
+        self.used: dict[str, float] = defaultdict(float)
+        self.last = processor_seconds()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Send along, in a worker, what the processors did since the last report: for this part of the test."""
+        report = yield
+        used = processor_seconds()
+        report.user_properties = [*item.user_properties, (USED, used - self.last)]
+        self.last = used
+        return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.parts[report.nodeid][report.when] = report.duration
+        self.used[report.nodeid] += sum(float(str(value)) for name, value in report.user_properties if name == USED)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         config = terminalreporter.config
@@ -62,8 +80,23 @@ class SuiteMinutes:
         (root / TIMES).parent.mkdir(exist_ok=True)
         (root / WHOLE).unlink(missing_ok=True)
         (root / TIMES).write_text(json.dumps(self.parts))
+        (root / PROCESSOR).write_text(json.dumps(self.used))
         if whole:
             (root / WHOLE).touch()
+
+
+def processor_seconds() -> float:
+    """Return what the processors did for this process so far: itself, programs that it waited for, its lab's hosts.
+
+    What it starts and does not wait for, a server for example, counts when it ends.
+    """
+    mine = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    hosts = 0.0
+    for place in (_GROUPS, _GROUPS / "unified"):
+        for stat in place.glob(f"namaskah-lab-run-{os.getpid()}-*/cpu.stat"):
+            with contextlib.suppress(OSError):
+                hosts += int(stat.read_text().split()[1]) / 1e6  # usage_usec comes first
+    return mine + hosts
 
 
 def is_whole(config: pytest.Config, status: int) -> bool:

@@ -1,8 +1,8 @@
 """Have the tests' own tools changed since their tests passed? `make stamps` runs those tests and renews stamps.json.
 
-The load generator and the lab stand still while the tool is worked on, and their tests take long. While a tool is as it
-was when its tests passed, the default run leaves them to the soak and says so. When it is not, they run by default, and
-`tests/unit/test_stamps.py` fails until its stamp is renewed.
+The load generator, the lab and the sample applications stand still while namaskah-deploy is worked on, and their tests
+take long. While one of them is as it was when its tests passed, the default run leaves those tests to the soak and says
+so. When it is not, they run by default, and `tests/unit/test_stamps.py` fails until its stamp is renewed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "the lab": {
         "tests": tuple(f"tests/lab/test_{name}.py" for name in ("commands", "host", "lab", "serving")),
         "files": ("tests/support/lab",),
+    },
+    "the sample applications": {
+        "tests": tuple(
+            f"tests/examples/test_{name}.py" for name in ("broken", "dashboard", "history", "servers", "versions")
+        ),
+        "files": ("examples", "tests/support/samples"),
     },
 }
 """What the tests work with, by its name: where its own tests are, and where it is."""
