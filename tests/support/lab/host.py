@@ -90,11 +90,15 @@ class Host(Faults):
 
     def reset(self) -> None:
         """Throw away everything ever written on this host and boot it as new, with the same identity."""
+        self.blank()
+        self.boot()
+
+    def blank(self) -> None:
+        """Power off and throw away everything ever written on this host; its disk is mounted, to be written to."""
         self.power_off()
         self.restore_network()
         self._disk.erase()
         self._format()
-        self.boot()
 
     def remove(self) -> None:
         """Take the host away; parts that are already gone are not missed."""
