@@ -47,7 +47,8 @@ LEFT_OUT = (
     "*.pyc",
     f"var/lib/{SAMPLE}/.pm2/logs/*",
     f"var/lib/{SAMPLE}/.pm2/pm2.log",
-    "home/deploy/.ansible",
+    "home/deploy/.ansible*",
+    "*.sample",
     "home/deploy/.cache",
     "home/deploy/.ssh/*",
 )
@@ -92,14 +93,21 @@ def write_databases(host: Host) -> dict[str, int]:
 
     A restore remembers databases by these numbers, so they are created with them again (CREATE DATABASE, OID).
     """
-    listed = psql(host, "SELECT datname, oid FROM pg_database WHERE datname NOT IN ('postgres') AND NOT datistemplate")
-    numbers = {name: int(oid) for name, oid in (line.split("|") for line in listed.splitlines())}
-    text = host.run(["su", "postgres", "-c", "pg_dumpall"]).stdout
+    listed = psql(host, "SELECT datname, oid, datallowconn FROM pg_database WHERE NOT datistemplate")
+    rows = [row for row in (line.split("|") for line in listed.splitlines()) if row[0] != "postgres"]
+    numbers = {name: int(oid) for name, oid, _ in rows}
+    closed = [name for name, _, open_ in rows if open_ == "f"]  # what a restore replaced lets nobody connect
+    shut = "".join(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false;\n' for name in closed)
+    psql(host, shut.replace("false", "true"))
+    try:
+        text = host.run(["su", "postgres", "-c", "pg_dumpall"]).stdout
+    finally:
+        psql(host, shut)
     text = _CREATED.sub(lambda made: f'CREATE DATABASE "{made[1]}" {made[2]} OID = {numbers[made[1]]};', text)
-    text = re.sub(r"^(CREATE|ALTER) ROLE postgres\b.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(CREATE|ALTER) ROLE postgres\b.*\n", "", text, flags=re.MULTILINE) + shut
     missing = [name for name in numbers if f'CREATE DATABASE "{name}"' not in text]
     if missing:
-        raise LabError(f"pg_dumpall leaves out {', '.join(missing)}, which let nobody connect")
+        raise LabError(f"pg_dumpall left out {', '.join(missing)}")
     host.write(f"/{DATABASES}", text, mode="0600")
     block = f"/# BEGIN namaskah {SAMPLE}/,/# END namaskah {SAMPLE}/p"
     rules = host.run(["sh", "-c", f"sed -n {shlex.quote(block)} /etc/postgresql/*/main/pg_hba.conf"]).stdout

@@ -25,7 +25,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.production_set import start_services
 from tests.support.museum import capture
 from tests.support.museum.exhibits import APP_HOSTS, DATABASE_HOST, PLACE, SAMPLE, Exhibit, Wing
-from tests.support.museum.operating import Operated, fleet
+from tests.support.museum.operating import CONTROLLER, OPERATOR, Operated, fleet
 from tests.support.project import ROOT
 
 # The return is armed for longer than a capture takes, a dead run's lease is over soon, and nothing is waited for.
@@ -133,10 +133,10 @@ class Maker:
         self.done("backup", "lab", "--yes")
         fleet.variables.clear()
         fleet.write()
+        self.done("deploy", "lab", "--ref", "broken-start", "--yes", status=3)
         listed = json.loads(self.done("backups", "list", "lab", "--json").stdout)["hosts"][DATABASE_HOST]["backups"]
         ids = [str(backup["id"]) for backup in listed]
         self.done("backups", "keep", "lab", ids[0], "--reason", PINNED_FOR)
-        self.done("deploy", "lab", "--ref", "broken-start", "--yes", status=1)
         return ids
 
     def second_place(self) -> None:
@@ -164,13 +164,13 @@ class Maker:
         ids = self.history()
         said = self.done("backups", "restore", "lab", ids[1], "--confirm", "lab", "--json")
         facts = {"backups": ids, "restored": json.loads(said.stdout)["facts"], "rows": ROWS}
-        self.done("lock", "acquire", "lab", "--for", str(7 * 86400), "--reason", HELD_FOR)
+        self.done("lock", "acquire", "lab", "--for", str(7 * 86400), "--reason", HELD_FOR, "--yes")
         rest = dict.fromkeys(both, "v1.1.0")
-        words = {"status": {"code": 0, "words": [HELD_FOR]}, "recovered": rest}
+        words = {"status": {"code": 0, "words": [f"{OPERATOR}@{CONTROLLER}"]}, "recovered": rest}
         ahead = {f"srv/{SAMPLE}/lease.json": ["expires"]}
         what = "at rest: two releases and a bad one, backups, a pin, a copy, a kept database; held by a person"
         self.keep("held", what, words, facts=facts, ahead=ahead)
-        self.done("lock", "release", "lab")
+        self.done("lock", "release", "lab", "--yes")
 
         release = ("deploy", "lab", "--ref", "v1.3.0", "--yes", "--allow", "bad-release")
         for name, what, point in (
@@ -194,7 +194,7 @@ class Maker:
             return
         run = self.crash(self.counted(*point), *command)
         rest = dict.fromkeys(APP_HOSTS, "v1.1.0")
-        words = {"status": {"code": 5, "words": [run]}, "booted": rest, "recovered": rest}
+        words = {"status": {"code": 0, "words": [run]}, "booted": rest, "recovered": rest}
         self.keep(name, what, words, facts={"run": run, "backups": ids})
         self.settle()
 
@@ -240,8 +240,8 @@ def main() -> int:
         wing = Wing(folder, options.commit, operated.settled, hosts)
         git = ["git", f"--git-dir={lab.origin.path(SAMPLE)}", "bundle", "create", "--quiet", str(wing.repository)]
         subprocess.run([*git, "--all"], check=True)
-        Maker(operated, wing, options.only).states()
         wing.save()
+        Maker(operated, wing, options.only).states()
     return 0
 
 
