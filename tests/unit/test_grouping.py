@@ -24,6 +24,7 @@ TESTS = Path(__file__).parents[1]
         ("tests/lab/provision/test_pm2.py::test_a", "tests/lab/provision/test_pm2.py"),
         ("tests/lab/test_host.py::test_a", "lab"),
         ("tests/lab/test_commands.py::test_a", "tests/lab/test_commands.py"),
+        ("tests/museum/test_museum.py::test_a[8e1ebe7-split]", "museum"),
         ("tests/examples/test_servers.py::test_a[x]", "examples"),
         ("tests/unit/test_words.py::test_a[::]", "tests/unit/test_words.py"),
     ],

@@ -90,11 +90,15 @@ class Host(Faults):
 
     def reset(self) -> None:
         """Throw away everything ever written on this host and boot it as new, with the same identity."""
+        self.blank()
+        self.boot()
+
+    def blank(self) -> None:
+        """Power off and throw away everything ever written on this host; its disk is mounted, to be written to."""
         self.power_off()
         self.restore_network()
         self._disk.erase()
         self._format()
-        self.boot()
 
     def keep(self, folder: Path) -> None:
         """Put the disk of a host that is off away in `folder`, for other hosts to begin with."""
