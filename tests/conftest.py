@@ -10,7 +10,9 @@ import ansible.module_utils
 import pytest
 
 from tests.support import default_run, grouping, stamps
+from tests.support.absence import report_absence
 from tests.support.faults import plugin as faults
+from tests.support.lab import capabilities
 from tests.support.minutes import SuiteMinutes
 from tests.support.project import ROOT
 
@@ -59,3 +61,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> grouping.GroupScheduling:
     """Keep tests that share hosts with one worker."""
     return grouping.scheduler(config, log)
+
+
+@pytest.fixture(scope="session")
+def lab_machine() -> None:
+    """Fail or skip the test unless this machine can carry a lab."""
+    reason = capabilities.missing()
+    if reason:
+        report_absence(f"no lab: {reason}")

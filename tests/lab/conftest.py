@@ -11,8 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.absence import report_absence
-from tests.support.lab import capabilities, kept
+from tests.support.lab import kept
 from tests.support.lab.application import Application
 from tests.support.lab.guarded import guarded, guarded_fleet
 from tests.support.lab.lab import Lab
@@ -20,14 +19,6 @@ from tests.support.lab.production_set import add_production_set, start_services
 from tests.support.lab.times import QUICK, SETTLE, SHORT, USUAL
 
 __all__ = ["guarded", "guarded_fleet"]  # fixtures
-
-
-@pytest.fixture(scope="session")
-def lab_machine() -> None:
-    """Fail or skip the test unless this machine can carry a lab."""
-    reason = capabilities.missing()
-    if reason:
-        report_absence(f"no lab: {reason}")
 
 
 @pytest.fixture(scope="session")

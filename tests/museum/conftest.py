@@ -1,4 +1,4 @@
-"""Registers the lab's check, and one lab for all exhibits of a commit."""
+"""One lab for all exhibits of a commit."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab.fixtures import lab_machine
 from tests.support.lab.lab import Lab
 from tests.support.museum.exhibits import PLACE, Wing
 from tests.support.museum.thaw import Hall
-
-__all__ = ["hall", "lab_machine", "wing"]
 
 WINGS = sorted(path.parent.name for path in PLACE.glob("*/wing.json"))
 

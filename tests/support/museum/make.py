@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.test_faults import kill_all
+from tests.support.lab.interrupted import kill_all
 from tests.support.lab.lab import Lab
 from tests.support.lab.production_set import start_services
 from tests.support.museum import capture
