@@ -82,3 +82,37 @@ def test_a_killed_writer_leaves_a_chain(tmp_path: Path) -> None:
     written(path, 2)
     assert len(chain.read(path)) == before + 2
     assert chain.first_break(path) is None
+
+
+def test_marks_that_end_lines_elsewhere_are_part_of_an_entry(tmp_path: Path) -> None:
+    """An older version wrote them as they are."""
+    path = written(tmp_path / "journal.jsonl")
+    last = path.read_bytes().split(b"\n")[-2]
+    entry = {"seq": 4, "previous": chain._digest(last), "act": "said", "why": "a\u2028b\x85c"}
+    with path.open("ab") as file:
+        file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+    written(path, 1)
+    assert [one["seq"] for one in chain.read(path)] == [1, 2, 3, 4, 5]
+    assert chain.first_break(path) is None
+
+
+def test_a_text_is_cut_and_never_acts(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Chain(path)
+    journal.add("said", why="A" * 100_000, deep=[{"half": "\udcff \x1b[2J"}])
+    journal.close()
+    (entry,) = chain.read(path)
+    assert len(entry["why"]) < 2100
+    assert entry["deep"][0]["half"] == r"\udcff \x1b[2J"
+
+
+@pytest.mark.fault("run record damaged", ends="found")
+@pytest.mark.parametrize("damaged", [b"{}", b"", b"\xff", b"[" * 100_000, b'"act"'], ids=range(5))
+def test_behind_a_line_that_cannot_be_read_the_chain_goes_on(tmp_path: Path, damaged: bytes) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    with path.open("ab") as file:
+        file.write(damaged + b"\n")
+    written(path, 1)
+    entries = chain.read(path)
+    assert [(entry["seq"], entry["act"]) for entry in entries[3:]] == [(5, "journal damaged"), (6, "step")]
+    assert chain.first_break(path) == 4
