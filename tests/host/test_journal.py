@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,29 @@ def test_marks_that_end_lines_elsewhere_are_part_of_a_record(path: Path) -> None
         stream.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
     assert [one["seq"] for one in journal.read(path)] == [1, 2, 3, 4, 5, 6]
     assert journal.first_break(path) is None
+
+
+def check_damage(count: int, path: Path) -> None:
+    """Whatever a journal holds: it is read, looked at and gone on with, and what was damaged is named."""
+    chance = random.Random(64)  # noqa: S311 - a repeatable choice, no secret
+    whole = path.read_bytes()
+    odd = [b"\n", b"{}\n", b"\xff", b"\xe2\x80\xa8", b"A" * 70_000, b"[" * 20_000, b'{"seq": 1}\n', b"\0", b'"', b"}"]
+    for _ in range(count):
+        at, end = sorted(chance.randint(0, len(whole)) for _ in range(2))
+        kept = whole[:at] + b"".join(chance.choices(odd, k=chance.randint(0, 3))) + whole[chance.choice([at, end]) :]
+        path.write_bytes(kept)
+        before, broken = journal.read(path), journal.first_break(path)
+        journal.append(path, {"act": "next"})
+        assert journal.read(path)[: len(before)] == before
+        assert journal.read(path)[-1]["act"] == "next"
+        assert broken is None or journal.first_break(path) == broken
+        assert len(path.read_bytes().split(b"\n")) - 1 == journal.read(path)[-1]["seq"] or broken is not None
+
+
+def test_made_up_damage_stops_nothing(path: Path) -> None:
+    check_damage(300, path)
+
+
+@pytest.mark.soak
+def test_much_made_up_damage_stops_nothing(path: Path) -> None:
+    check_damage(10_000, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -197,3 +198,68 @@ def test_a_repository_in_sha256_is_refused_in_one_sentence(tmp_path: Path) -> No
     assert caught.value.kind == "refused"
     assert "SHA-256" in caught.value.what
     assert "--object-format=sha1" in caught.value.next_step
+
+
+LETTERS = "0123456789abcdef" * 3 + "\t\n\0 \x1e\x1f\r\x85\u2028\ufffd^{}/refs heads tags commit"
+
+
+def made_up(chance: random.Random, parts: list[str]) -> str:
+    """Text like what git prints, with some of it exchanged for anything."""
+    text = "".join(chance.choices(parts, k=chance.randint(0, 8)))
+    for _ in range(chance.randint(0, 3)):
+        at = chance.randint(0, len(text))
+        text = text[:at] + "".join(chance.choices(LETTERS, k=chance.randint(0, 3))) + text[at + chance.randint(0, 3) :]
+    return text
+
+
+def check_refs(count: int) -> None:
+    """No listing ends in a traceback, and what is read of it stands in it as whole lines."""
+    chance = random.Random(63)  # noqa: S311 - a repeatable choice, no secret
+    names = ["heads/main", "tags/v1", "tags/v1^{}", "heads/main\u2028x", "heads/\u202e", f"heads/x\x85{'2' * 40}"]
+    parts = [f"{digit * 40}\trefs/{name}\n" for digit in "123" for name in names]
+    read, told = 0, [""]
+    for _ in range(count):
+        listing = made_up(chance, parts)
+        try:
+            refs = remote.parse_refs(listing, "here")
+            choice = remote.choose(refs, "main", "here")
+        except Failure as failure:
+            told.append(str(failure))
+            continue
+        read += 1
+        assert f"\n{choice.target}\t{choice.ref}\n" in f"\n{listing}\n"
+        assert listing.split("\n").count(f"{choice.target}\t{choice.ref}") == 1
+        refs.tags_on(choice.target)
+    assert all(text.isprintable() and len(text) < 1000 for text in told)
+    assert read > count / 20
+
+
+def check_log(count: int) -> None:
+    """No answer ends in a traceback, and nothing of a message is taken for a commit."""
+    chance = random.Random(12)  # noqa: S311 - a repeatable choice, no secret
+    subjects = ["fix", "", "a \x1e b\x1f", "\u2028", f"commit {'2' * 40}", "\x1b[2J"]
+    parts = [f"commit {'1' * 40}\n\0Asha\0{2026}-01-01T00:00:00Z\0{subject}\0\n" for subject in subjects]
+    read, told = 0, [""]
+    for _ in range(count):
+        listing = made_up(chance, parts)
+        try:
+            found = history.parse_log(listing)
+        except Failure as failure:
+            told.append(str(failure))
+            continue
+        read += len(found)
+        assert len(found) == listing.count("\0") / 4
+        assert all(text.replace("\n", "").replace("\t", "").isprintable() for entry in found for text in entry.values())
+    assert all(text.isprintable() and len(text) < 1000 for text in told)
+    assert read > count / 2
+
+
+def test_made_up_answers_of_git_end_in_words() -> None:
+    check_refs(300)
+    check_log(300)
+
+
+@pytest.mark.soak
+def test_many_made_up_answers_of_git_end_in_words() -> None:
+    check_refs(10_000)
+    check_log(10_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -116,3 +117,35 @@ def test_behind_a_line_that_cannot_be_read_the_chain_goes_on(tmp_path: Path, dam
     entries = chain.read(path)
     assert [(entry["seq"], entry["act"]) for entry in entries[3:]] == [(5, "journal damaged"), (6, "step")]
     assert chain.first_break(path) == 4
+
+
+def appended(path: Path) -> None:
+    journal = Chain(path)
+    journal.add("next")
+    journal.close()
+
+
+def check_damage(count: int, path: Path) -> None:
+    """Whatever a record of a run holds: it is read, looked at and gone on with, and what was damaged is named."""
+    chance = random.Random(65)  # noqa: S311 - a repeatable choice, no secret
+    whole = written(path, 5).read_bytes()
+    odd = [b"\n", b"{}\n", b"\xff", b"\xe2\x80\xa8", b"A" * 70_000, b"[" * 20_000, b'{"seq": 1}\n', b"\0", b'"', b"}"]
+    for _ in range(count):
+        at, end = sorted(chance.randint(0, len(whole)) for _ in range(2))
+        kept = whole[:at] + b"".join(chance.choices(odd, k=chance.randint(0, 3))) + whole[chance.choice([at, end]) :]
+        path.write_bytes(kept)
+        before, broken = chain.read(path), chain.first_break(path)
+        appended(path)
+        assert chain.read(path)[: len(before)] == before
+        assert chain.read(path)[-1]["act"] == "next"
+        assert broken is None or chain.first_break(path) == broken
+        assert len(path.read_bytes().split(b"\n")) - 1 == chain.read(path)[-1]["seq"] or broken is not None
+
+
+def test_made_up_damage_stops_nothing(tmp_path: Path) -> None:
+    check_damage(300, tmp_path / "journal.jsonl")
+
+
+@pytest.mark.soak
+def test_much_made_up_damage_stops_nothing(tmp_path: Path) -> None:
+    check_damage(10_000, tmp_path / "journal.jsonl")

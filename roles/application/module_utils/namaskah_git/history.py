@@ -88,7 +88,8 @@ def parse_log(listing: str) -> list[dict[str, str]]:
         commit = head.strip("\n").removeprefix("commit ")
         if not is_commit(commit):
             raise _odd_record(head)
-        found.append({"commit": commit, "author": readable(author), "date": date, "subject": readable(subject)})
+        told = {"author": author, "date": date, "subject": subject}
+        found.append({"commit": commit, **{name: readable(text) for name, text in told.items()}})
     return found
 
 
