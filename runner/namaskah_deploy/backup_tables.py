@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from namaskah_deploy.request import Kind
 
@@ -41,18 +42,18 @@ def _list(hosts: Hosts, console: Console) -> None:
     _print(console, _COLUMNS, rows)
     for host, state in hosts.items():
         for wrong in state.get("wrong") or []:
-            console.print(f"{host}: {wrong}", style="red", markup=False, highlight=False)
+            console.print(f"{host}: {wrong}", style="red", markup=False, highlight=False, emoji=False)
 
 
 def _details(hosts: Hosts, console: Console) -> None:
     for host, state in hosts.items():
         for backup in state.get("backups") or []:
-            console.print(f"{host}: {backup.get('id')}", style="bold", markup=False)
+            console.print(f"{host}: {backup.get('id')}", style="bold", markup=False, emoji=False)
             table = Table(show_header=False, box=None)
             for name, value in backup.items():
                 if value not in (None, "", [], {}):
-                    table.add_row(name.replace("_", " "), _text(value))
-            console.print(table, markup=False)
+                    table.add_row(Text(name.replace("_", " ")), Text(_text(value)))
+            console.print(table)
 
 
 def _pruned(hosts: Hosts, console: Console) -> None:
@@ -81,5 +82,5 @@ def _print(console: Console, names: Iterable[str], rows: Iterable[Iterable[objec
     for name in names:
         table.add_column(name)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    console.print(table, markup=False)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)

@@ -11,6 +11,7 @@ import click
 
 from namaskah_deploy import __version__, commands, environments, words
 from namaskah_deploy.errors import Refused
+from namaskah_deploy.foreign import visible
 
 if TYPE_CHECKING:
     from namaskah_deploy.surroundings import Surroundings
@@ -88,7 +89,7 @@ def run(arguments: Sequence[str] | None = None, surroundings: "Surroundings | No
             obj=surroundings,
         )
     except Refused as refusal:
-        click.echo(str(refusal), err=True)
+        click.echo(visible(str(refusal)), err=True)
         if "--json" in words_given:
             click.echo(json.dumps(_document(refusal), indent=2, ensure_ascii=False))
         return _REFUSED

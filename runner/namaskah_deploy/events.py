@@ -8,6 +8,7 @@ from typing import Any
 
 from namaskah_deploy import failure
 from namaskah_deploy.failure import Failure
+from namaskah_deploy.foreign import inert
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LINES = frozenset({"verbose", "error", "warning", "deprecated", "system_warning"})
@@ -120,13 +121,13 @@ class Other(Event):
 
 
 def parse(raw: Mapping[str, Any]) -> Event:
-    """Return the fact that the raw event `raw` tells."""
+    """Return the fact that the raw event `raw` tells; no text in it can act on a terminal."""
     at = _moment(raw.get("created"))
     name = str(raw.get("event", ""))
     data = raw.get("event_data")
-    data = data if isinstance(data, Mapping) else {}
+    data = inert(data) if isinstance(data, Mapping) else {}
     if name in _LINES:
-        return Line(at=at, text=_ESCAPES.sub("", str(raw.get("stdout", ""))).strip("\r\n"))
+        return Line(at=at, text=inert(_ESCAPES.sub("", str(raw.get("stdout", ""))).strip("\r\n")))
     if name == "playbook_on_stats":
         return _ended(at, data)
     if name == "playbook_on_play_start":

@@ -239,6 +239,13 @@ def _people(options: Options) -> TextIO:
 
 def _console(stream: TextIO, options: Options) -> Console:
     width = None if stream.isatty() else _WIDE
+    # Marks of rich and names of pictures in what hosts say are text.
     return Console(
-        file=stream, no_color=options.no_color or None, highlight=False, soft_wrap=width is not None, width=width
+        file=stream,
+        no_color=options.no_color or None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=width is not None,
+        width=width,
     )

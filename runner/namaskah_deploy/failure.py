@@ -81,7 +81,7 @@ def _reason(result: Mapping[str, Any]) -> str:
     for name in ("stderr", "module_stderr", "stdout", "module_stdout"):
         text = _text(result.get(name)).strip()
         if text:
-            parts.append("\n".join(text.splitlines()[-_TAIL:]))
+            parts.append("\n".join(text.split("\n")[-_TAIL:]))
             break
     if result.get("rc"):
         parts.append(f"exit code {result['rc']}")

@@ -23,7 +23,7 @@ class Waiting:
 
     def __init__(self, console: Console, text: str) -> None:
         self._console = console
-        self._status = console.status(text)
+        self._status = console.status(Text(text))
         self._status.start()
 
     def event(self, event: Event, phases: Phases) -> None:
@@ -34,7 +34,7 @@ class Waiting:
 
     def say(self, text: str) -> None:
         """Write a line above the sign."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(text, markup=False, highlight=False, emoji=False)
 
     def close(self) -> None:
         """Take the sign away."""
@@ -66,7 +66,7 @@ class LiveTable:
 
     def say(self, text: str) -> None:
         """Write a line above the table."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(text, markup=False, highlight=False, emoji=False)
 
     def close(self) -> None:
         """Draw the last picture and leave it."""
@@ -74,7 +74,8 @@ class LiveTable:
         self._live.stop()
 
     def _table(self) -> Table:
-        table = Table(title=self._title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        title = Text(self._title, style="bold")
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for name in ("", "phase", "seconds", "hosts"):
             table.add_column(
                 name, justify="right" if name == "seconds" else "left", style="dim" if name == "seconds" else ""
@@ -83,7 +84,7 @@ class LiveTable:
             running = phase is self._phases.current
             table.add_row(
                 self._spinner if running else self._mark(_worst(phase)),
-                phase.name,
+                Text(phase.name),
                 f"{_seconds(phase, running=running):.1f}",
                 self._hosts(phase),
             )

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from namaskah_deploy.foreign import visible
+
 GO_ON = "continue"
 NOBODY = "none"
 """What the play is told instead of a folder where nobody can be asked; plain ansible-playbook asks by itself."""
@@ -31,7 +33,7 @@ class Questions:
             return
         if question != self._asked:
             self._asked = question
-            self._say(question.read_text(encoding="utf-8"))
+            self._say(visible(question.read_text(encoding="utf-8", errors="replace")))
         elif select.select([self._terminal], [], [], 0)[0]:
             typed = self._terminal.readline().strip()
             self._say("Going on." if typed == GO_ON else "All hosts return.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from namaskah_deploy import backup_tables, drift
 from namaskah_deploy.request import Kind
@@ -96,16 +97,16 @@ def _releases(hosts: Hosts, console: Console) -> None:
 
 def _plan(hosts: Hosts, console: Console) -> None:
     for host, found in hosts.items():
-        console.print(host, style="bold", markup=False)
+        console.print(host, style="bold", markup=False, emoji=False)
         table = Table(show_header=False, box=None)
         for name, value in found.items():
-            table.add_row(name.replace("_", " "), _text(value))
+            table.add_row(Text(name.replace("_", " ")), Text(_text(value)))
         console.print(table)
 
 
 def _say(console: Console, host: str, differences: Iterable[str]) -> None:
     for difference in differences:
-        console.print(f"{host}: {difference}", style="red", markup=False, highlight=False)
+        console.print(f"{host}: {difference}", style="red", markup=False, highlight=False, emoji=False)
 
 
 def _text(value: Any) -> str:
@@ -121,5 +122,5 @@ def _print(console: Console, names: Iterable[str], rows: Iterable[Iterable[objec
     for name in names:
         table.add_column(name, overflow="fold")  # a name that is cut short names nothing
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    console.print(table, markup=False)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)

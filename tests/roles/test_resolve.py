@@ -52,7 +52,7 @@ def test_branch_tags_and_commits_are_resolved_on_the_remote(remote: Remote, reso
     remote.push()
     branch = resolve.result("main", since=first)
     assert (branch["commit"], branch["kind"], branch["ref"], branch["tag"]) == (second, "branch", "refs/heads/main", "")
-    assert branch["subject"] == "Second [31mred"
+    assert branch["subject"] == r"Second \x1b[31mred\u202e"
     assert branch["author"] == "Asha"
     assert [entry["commit"] for entry in branch["range"]["added"]] == [second]
     for tag in ("light", "v1", "nested", "refs/tags/v1"):

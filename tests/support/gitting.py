@@ -35,6 +35,10 @@ class Remote:
         self.git("commit", "--quiet", "--allow-empty", "--message", subject)
         return self.git("rev-parse", "HEAD")
 
+    def put(self, ref: str, commit: str) -> None:
+        """Give the remote a ref whose name git's own commands may not take."""
+        self.git("update-ref", ref, commit, place=self.bare)
+
     def push(self) -> None:
         """Make the remote equal to the clone."""
         self.git("push", "--quiet", "--mirror", str(self.bare))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
@@ -62,8 +63,14 @@ def run_psql(psql: list[str], statements: str) -> str:
 
 def stored_verifiers(psql: list[str]) -> dict[str, str]:
     """Return every role's stored verifier ("" for one without a password)."""
-    output = run_psql(psql, "SELECT rolname, rolpassword FROM pg_authid;\n")
-    return dict(line.partition("|")[::2] for line in output.splitlines())
+    # One JSON value, for the name of a role may hold every mark that could divide a list.
+    query = "SELECT json_object_agg(rolname, coalesce(rolpassword, '')) FROM pg_authid;\n"
+    output = run_psql(psql, query)
+    try:
+        found: dict[str, str] = json.loads(output)
+    except ValueError:
+        raise OSError("psql was to print the roles as JSON, and printed something else") from None
+    return found
 
 
 def quoted(name: str) -> str:

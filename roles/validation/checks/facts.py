@@ -77,7 +77,7 @@ def stats(host: Host, *paths: str) -> dict[str, Stat]:
     """Look at many paths at once. A path that cannot be reached is missing."""
     printed = host.run("stat --format=%s --" + " %s" * len(paths), "%F|%U|%a|%n", *paths).stdout
     found = {path: Stat(path) for path in paths}
-    for line in printed.splitlines():
+    for line in printed.strip("\n").split("\n"):
         kind, user, mode, path = line.split("|", 3)
         found[path] = Stat(path, kind, user, int(mode, 8))
     return found

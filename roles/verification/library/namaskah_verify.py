@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.namaskah_checks.verification import verify
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import inert
 from ansible.module_utils.namaskah_host.working import working_if_held
 
 DOCUMENTATION = r"""
@@ -90,8 +91,8 @@ def main() -> None:
     except Failure as error:
         module.fail_json(msg=str(error), failure=error.as_dict())
     if failure:
-        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=result)
-    module.exit_json(changed=False, result=result)
+        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=inert(result))
+    module.exit_json(changed=False, result=inert(result))
 
 
 if __name__ == "__main__":

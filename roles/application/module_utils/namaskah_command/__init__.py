@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..namaskah_host.foreign import visible
+
 _PASSWORD_IN_ADDRESS = re.compile(r"(://[^\s/:@]*):[^\s/@]*@")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]")
 _KEPT_CHARACTERS = 2000
 
 
@@ -50,9 +51,6 @@ class Program:
             stderr=subprocess.PIPE,
             start_new_session=True,
             pass_fds=tuple(keep_open),
-            text=True,
-            encoding="utf-8",
-            errors="replace",
         )
 
     def finish(self, timeout: float, stdin: str = "") -> Done:
@@ -61,12 +59,13 @@ class Program:
         Raises CommandTimeoutError; nothing of the program is left then.
         """
         try:
-            out, err = self._process.communicate(stdin, timeout=max(timeout, 0.001))
+            out, err = self._process.communicate(stdin.encode(), timeout=max(timeout, 0.001))
         except subprocess.TimeoutExpired as error:
             raise CommandTimeoutError(f"{self.name} was stopped, its time of {timeout:.0f} s was over") from error
         finally:
             self.stop()
-        return Done(self._process.returncode, out, err)
+        # Text mode would turn a carriage return, which may stand in a name or a message, into the end of a line.
+        return Done(self._process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def stop(self) -> None:
         """Kill its whole session when it has not ended: a child left behind would hold its pipes open."""
@@ -94,6 +93,6 @@ def run(
 
 
 def readable(text: str) -> str:
-    """The end of what a program said, without passwords in addresses and without terminal controls."""
-    shown = _PASSWORD_IN_ADDRESS.sub(r"\1:***@", _CONTROL.sub("", text)).strip()
+    """The end of what a program said, without passwords in addresses; what a terminal would obey is an escape."""
+    shown = visible(_PASSWORD_IN_ADDRESS.sub(r"\1:***@", text)).strip()
     return shown if len(shown) <= _KEPT_CHARACTERS else "..." + shown[-_KEPT_CHARACTERS:]

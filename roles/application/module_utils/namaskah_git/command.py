@@ -1,4 +1,8 @@
-"""How git is run on the controller: bounded, without prompts, without the caller's GIT_* variables."""
+"""How git is run on the controller: bounded, without prompts, without the caller's GIT_* variables.
+
+What works on the copy alone reads no configuration of the operator's. What speaks with the remote does, for it says how
+the remote is reached (url.*.insteadOf, credential helpers, proxies); what else it could change there is set here.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,30 @@ _FIXED = {
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_DEFAULT_HASH": "sha1",
+    "GIT_ATTR_NOSYSTEM": "1",
 }
-_OPTIONS = ("-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "gc.autoDetach=false")
+# GIT_CONFIG_GLOBAL is obeyed from git 2.32 on, folders that are not there by every git.
+_NOBODYS = {
+    "HOME": "/nonexistent",
+    "XDG_CONFIG_HOME": "/nonexistent",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+_SETTINGS = (
+    "protocol.ext.allow=never",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "gc.autoDetach=false",
+    "fetch.pruneTags=false",
+    "submodule.recurse=false",
+    "push.gpgSign=false",
+    "push.followTags=false",
+    "push.recurseSubmodules=no",
+    "push.pushOption=",  # an empty one empties the list
+)
+_OPTIONS = tuple(word for setting in _SETTINGS for word in ("-c", setting))
 
 
 @dataclass(frozen=True)
@@ -32,12 +58,22 @@ class Git:
     directory: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 
-    def attempt(self, arguments: Sequence[str], stdin: str = "") -> Done:
-        """Run git and give back how it ended. Raises Failure when it is missing or its time is over."""
+    def attempt(self, arguments: Sequence[str]) -> Done:
+        """Run git with the operator's ways to the remote; give back how it ended.
+
+        Raises Failure when git is missing or its time is over.
+        """
+        return self._run(arguments, environment(self.extra))
+
+    def local(self, arguments: Sequence[str], stdin: str = "") -> Done:
+        """Run git on the copy alone, without anybody's configuration; otherwise like `attempt`."""
+        return self._run(arguments, {**environment(self.extra), **_NOBODYS}, stdin)
+
+    def _run(self, arguments: Sequence[str], env: Mapping[str, str], stdin: str = "") -> Done:
         place = [f"--git-dir={self.directory}"] if self.directory else []
         try:
             words = ["git", *_OPTIONS, *place, *arguments]
-            return run(words, env=environment(self.extra), timeout=self.timeout, cwd="/", stdin=stdin)
+            return run(words, env=env, timeout=self.timeout, cwd="/", stdin=stdin)
         except FileNotFoundError as error:
             next_step = "install git on the controller"
             raise Failure("failed", "git cannot be run", "controller", "there is no git on PATH", next_step) from error
@@ -47,7 +83,7 @@ class Git:
 
     def read(self, arguments: Sequence[str]) -> str:
         """The output of a git command on the mirror that has to succeed; raises Failure when it does not."""
-        done = self.attempt(arguments)
+        done = self.local(arguments)
         if done.status != 0:
             why = reason(done)
             next_step = f"remove {self.directory} (a cache that is made again) and try once more"

@@ -6,21 +6,28 @@ from typing import Any
 
 from ..namaskah_command import readable
 from ..namaskah_host.failure import Failure
+from ..namaskah_host.foreign import brief
 from .command import Git
 from .names import is_commit
 
-_FORMAT = "--format=%H%x00%an%x00%cI%x00%s%x1e"
+# A message cannot hold NUL, and may hold every other mark. `rev-list` puts a line `commit ...` before each record.
+_FORMAT = "--format=%x00%an%x00%cI%x00%s%x00"
+_WALK = ("rev-list", "--encoding=UTF-8", _FORMAT)
+_PARTS = 4
 _LISTED = 200
 
 
 def describe(copy: Git, commit: str) -> dict[str, str]:
     """Commit, author (name), date (of the commit, ISO 8601) and subject of one commit of the copy."""
-    return _entries(copy.read(["log", "-1", _FORMAT, "--end-of-options", commit, "--"]))[0]
+    found = parse_log(copy.read([*_WALK, "--max-count=1", "--end-of-options", commit, "--"]))
+    if len(found) != 1:
+        raise _odd_record(f"{len(found)} commits")
+    return found[0]
 
 
 def check_is_commit(copy: Git, target: str, repository: str) -> None:
     """Raise Failure when what a ref comes down to is not a commit: a tag may also name a tree or a file."""
-    found = copy.attempt(["cat-file", "-t", target])
+    found = copy.local(["cat-file", "-t", target])
     if found.status != 0 or found.out.strip() != "commit":
         why = (
             "a tag may name a folder or a file; this one does" if found.status == 0 else "the remote has no such object"
@@ -42,11 +49,12 @@ def between(copy: Git, since: str, until: str) -> dict[str, Any]:
     At most 200 commits each way, newest first.
     `known` is false when the remote no longer has `since`: then nothing can be said.
     """
-    if not is_commit(since) or copy.attempt(["cat-file", "-e", f"{since}^{{commit}}"]).status != 0:
+    if not is_commit(since) or copy.local(["cat-file", "-e", f"{since}^{{commit}}"]).status != 0:
         return {"since": since, "known": False, "added": [], "added_total": 0, "removed": [], "removed_total": 0}
     added, added_total = _walk(copy, since, until)
     removed, removed_total = _walk(copy, until, since)
-    changed = copy.read(["diff", "--name-only", "--no-renames", "-z", "--end-of-options", since, until, "--"])
+    words = ["diff-tree", "-r", "--name-only", "--no-renames", "--no-ext-diff", "-z", "--end-of-options", since, until]
+    changed = copy.read([*words, "--"])
     return {
         "since": since,
         "known": True,
@@ -59,16 +67,33 @@ def between(copy: Git, since: str, until: str) -> dict[str, Any]:
 
 
 def _walk(copy: Git, start: str, end: str) -> tuple[list[dict[str, str]], int]:
-    total = int(copy.read(["rev-list", "--count", "--end-of-options", f"{start}..{end}", "--"]))
-    listing = copy.read(["log", f"--max-count={_LISTED}", _FORMAT, "--end-of-options", f"{start}..{end}", "--"])
-    return _entries(listing), total
+    counted = copy.read(["rev-list", "--count", "--end-of-options", f"{start}..{end}", "--"]).strip()
+    if not counted.isdecimal():
+        raise _odd_record(counted)
+    listing = copy.read([*_WALK, f"--max-count={_LISTED}", "--end-of-options", f"{start}..{end}", "--"])
+    return parse_log(listing), int(counted)
 
 
-def _entries(listing: str) -> list[dict[str, str]]:
-    """Commits from the output of `git log`; text that people wrote is made safe for a terminal."""
+def parse_log(listing: str) -> list[dict[str, str]]:
+    """Commits from what `git rev-list` printed in our form; text that people wrote is made safe for a terminal.
+
+    Raises Failure where it is of another form.
+    """
+    *parts, rest = listing.split("\0")
+    if len(parts) % _PARTS or rest.strip("\n"):
+        raise _odd_record(listing)
     found = []
-    for record in listing.split("\x1e"):
-        if record.strip("\n"):
-            commit, author, date, subject = record.strip("\n").split("\x00")
-            found.append({"commit": commit, "author": readable(author), "date": date, "subject": readable(subject)})
+    for at in range(0, len(parts), _PARTS):
+        head, author, date, subject = parts[at : at + _PARTS]
+        commit = head.strip("\n").removeprefix("commit ")
+        if not is_commit(commit):
+            raise _odd_record(head)
+        told = {"author": author, "date": date, "subject": subject}
+        found.append({"commit": commit, **{name: readable(text) for name, text in told.items()}})
     return found
+
+
+def _odd_record(told: str) -> Failure:
+    why = f"it was to print a commit, its author, its date and its subject, and printed {brief(told)!r}"
+    next_step = "run `git --version` on the controller: it has to be git itself, 2.30 or newer"
+    return Failure("failed", "The answer of git cannot be read", "git rev-list", why, next_step)

@@ -50,7 +50,7 @@ def opened(git: Git, repository: str, refs: Refs, cache: Path) -> Iterator[Git]:
 
 def _bring_up(copy: Git, repository: str, refs: Refs) -> None:
     """Make the copy equal to the remote; a copy that a killed git left damaged is thrown away once."""
-    if _is_current(copy, refs):
+    if _is_current(copy, repository, refs):
         return
     if _fetch(copy, repository) is None:
         return
@@ -61,16 +61,19 @@ def _bring_up(copy: Git, repository: str, refs: Refs) -> None:
         raise Failure("unreachable", "The repository cannot be fetched", repository, why, next_step)
 
 
-def _is_current(copy: Git, refs: Refs) -> bool:
+def _is_current(copy: Git, repository: str, refs: Refs) -> bool:
     # The type makes git open each object: a copy whose files vanished has the right refs, too.
     form = "--format=%(if)%(objecttype)%(then)%(objectname)%(end)%09%(refname)"
-    listed = copy.attempt(["for-each-ref", form, "refs/heads", "refs/tags"])
-    return listed.status == 0 and parse_refs(listed.out).objects == refs.objects
+    listed = copy.local(["for-each-ref", form, "refs/heads", "refs/tags"])
+    try:
+        return listed.status == 0 and parse_refs(listed.out, repository).objects == refs.objects
+    except Failure:  # a copy in another form is made again
+        return False
 
 
 def _fetch(copy: Git, repository: str) -> str | None:
     """Fetch every branch and tag; None when that worked, else the reason."""
-    made = copy.attempt(["init", "--quiet", "--bare", copy.directory])
+    made = copy.local(["init", "--quiet", "--bare", "--template=", copy.directory])
     if made.status != 0:
         return reason(made)
     words = ["fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--end-of-options"]

@@ -63,7 +63,7 @@ def make(git: Git, mark: Mark, cache: Path) -> dict[str, str]:
             _push(copy, mark.repository, name)
             _check(copy, mark, name, tag)
         except Failure:
-            copy.attempt(["update-ref", "-d", f"refs/tags/{name}"])
+            copy.local(["update-ref", "-d", f"refs/tags/{name}"])
             raise
     return {"backup_tag": name, "tagged": mark.commit, "object": tag}
 
@@ -88,7 +88,7 @@ def _free_name(mark: Mark, refs: remote.Refs) -> str:
 
 def _create(copy: Git, mark: Mark, name: str) -> str:
     words = ["tag", "--annotate", "--no-sign", "--cleanup=verbatim", "--file=-", "--end-of-options", name, mark.commit]
-    made = copy.attempt(words, stdin=mark.message())
+    made = copy.local(words, stdin=mark.message())
     if made.status != 0:
         next_step = f"remove {copy.directory} (a cache that is made again) and try once more"
         raise Failure("failed", f"The tag {name} cannot be made", copy.directory, reason(made), next_step)

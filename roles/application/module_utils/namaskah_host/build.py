@@ -16,8 +16,9 @@ from .commands import run
 from .contract import Contract
 from .failure import Failure
 from .files import point, sync_folder, write_json, write_text
+from .foreign import visible
 from .journal import now
-from .mirror import GIT, GIT_TIMEOUT, QUIET_GIT
+from .mirror import GIT, GIT_TIMEOUT
 from .release import Release
 
 ROOM = 2**20  # bytes that records need
@@ -93,12 +94,12 @@ class Build:
     def _mirror(self) -> Path:
         return self.contract.root / "repo.git"
 
-    def _git(self, *words: str, what: str) -> str:
+    def _git(self, *words: str, what: str, env: dict[str, str] | None = None) -> str:
         return run(
             [*GIT, f"--git-dir={self._mirror}", *words],
             what=what,
             timeout=GIT_TIMEOUT,
-            env={**os.environ, **QUIET_GIT},
+            env=env or mirror.alone(),
             held=self.held,
             next_step=f"check that this host can read {self.contract.repository}",
         )
@@ -112,7 +113,8 @@ class Build:
 
     def _fetch(self) -> None:
         if not (self._mirror / "HEAD").exists():
-            run([*GIT, "init", "--quiet", "--bare", str(self._mirror)], what="make the mirror", timeout=30)
+            words = ["init", "--quiet", "--bare", "--template=", str(self._mirror)]
+            run([*GIT, *words], what="make the mirror", timeout=30, env=mirror.alone())
         if self._has_commit():
             return
         # What went from the remote goes here, too, or a new `a/b` could not be where `a` was. The commit of each
@@ -128,6 +130,7 @@ class Build:
             "+refs/heads/*:refs/heads/*",
             "+refs/tags/*:refs/tags/*",
             what="fetch the commit",
+            env=mirror.with_remote(),
         )
         if not self._has_commit():
             raise Failure(
@@ -145,12 +148,11 @@ class Build:
         folder.mkdir(mode=0o755)
         self._git("update-ref", mirror.name_of(self.release.id), self.run["commit"], what="keep the commit")
         archive = [*GIT, f"--git-dir={self._mirror}", "archive", "--format=tar", self.run["commit"]]
-        with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=mirror.alone()) as writer:
             done = subprocess.run(
                 ["tar", "-x", "--no-same-owner", "-C", str(folder)],
                 stdin=writer.stdout,
                 capture_output=True,
-                text=True,
                 check=False,
                 timeout=GIT_TIMEOUT,
             )
@@ -160,7 +162,7 @@ class Build:
                 "failed",
                 "export the commit",
                 str(folder),
-                (error + done.stderr).strip(),
+                visible(error + done.stderr.decode(errors="replace")).strip(),
                 "check the disk and the mirror with `git fsck`",
             )
 
@@ -216,9 +218,7 @@ class Build:
             "instance": "",
         }
 
-    def command(
-        self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None, *, apart: bool = False
-    ) -> str:
+    def command(self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None) -> str:
         """Run one command of the application in the release, with the environment file; see commands.run."""
         variables = {
             **self.secrets,
@@ -234,7 +234,6 @@ class Build:
             env=launch.environment(variables, str(self.venv)),
             secrets=self.secrets | (further or {}),
             held=self.held,
-            apart=apart,
         )
 
     def _build(self) -> None:

@@ -13,8 +13,10 @@ import subprocess
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .failure import Failure
+from .foreign import brief, visible
 
 SHOWN = 2000  # characters of a command's last output that an error carries
 SECRET_LENGTH = 6  # shorter values of an environment file are words like `true`, not secrets
@@ -62,16 +64,15 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
-    apart: bool = False,
     next_step: str = "read the output above, mend the cause, and release again",
     held: int | None = None,
 ) -> str:
     """Run `argv` to its end and return what it printed; its whole process group dies with a time-out.
 
-    With `apart`, what it says to standard error is no part of that. `held` is the descriptor of a lock that the command
-    keeps, should the caller be killed (see workers.py).
+    What it says to standard error is no part of that: sudo, loaders and libraries warn there, and callers read what is
+    returned. `held` is the descriptor of a lock that the command keeps, should the caller be killed (see workers.py).
 
-    Raises Failure (timeout, failed) with the end of the output, secrets concealed.
+    Raises Failure (timeout, failed) with the end of both outputs, secrets concealed.
     """
     try:
         process = subprocess.Popen(
@@ -80,7 +81,7 @@ def run(
             env=dict(env) if env is not None else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             start_new_session=True,
             pass_fds=() if held is None else (held,),
         )
@@ -91,12 +92,24 @@ def run(
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        raw, _ = process.communicate()
-        shown = conceal(raw.decode(errors="replace"), secrets or {})[-SHOWN:].strip()
+        shown = _end_of(*process.communicate(), secrets or {})
         raise Failure("timeout", what, " ".join(argv[:3]), f"no end after {timeout:g} s\n{shown}", next_step) from None
-    output = raw.decode(errors="replace")
     if process.returncode != 0:
-        told = output + (said or b"").decode(errors="replace")
-        shown = conceal(told, secrets or {})[-SHOWN:].strip()
+        shown = _end_of(raw, said, secrets or {})
         raise Failure("failed", what, " ".join(argv[:3]), f"exit status {process.returncode}\n{shown}", next_step)
-    return output
+    return raw.decode(errors="replace")
+
+
+def _end_of(out: bytes, err: bytes, secrets: Mapping[str, str]) -> str:
+    """Return the last of what a program said, fit to be shown: its errors come last."""
+    told = "\n".join(text.decode(errors="replace").strip() for text in (out, err) if text.strip())
+    return visible(conceal(told, secrets)[-SHOWN:]).strip()
+
+
+def parsed(output: str, *, what: str, program: str, next_step: str) -> Any:
+    """Return the value of a program's output that has to be JSON. Raises Failure with what came instead."""
+    try:
+        return json.loads(output)
+    except (ValueError, RecursionError):
+        why = f"{program} was to print JSON, and printed {brief(output)!r}"
+        raise Failure("failed", what, program, why, next_step) from None

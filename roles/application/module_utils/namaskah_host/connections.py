@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .contract import Contract, Service
+from .foreign import lines
 
 CONNECTED = "03"  # SS_CONNECTED in /proc/net/unix (linux/net.h)
 UNIX_COLUMNS = 8  # the last one is the path
@@ -28,12 +29,12 @@ def open_connections(contract: Contract, service: Service, instance: str) -> int
 
 def count_unix(table: str, path: str) -> int:
     """Return the connected sockets with this path in the text of /proc/net/unix."""
-    rows = (line.split(maxsplit=7) for line in table.splitlines()[1:])
+    rows = (line.split(maxsplit=7) for line in lines(table)[1:])
     return sum(1 for row in rows if len(row) == UNIX_COLUMNS and row[5] == CONNECTED and row[7] == path)
 
 
 def count_tcp(table: str, port: int) -> int:
     """Return the established connections to this local port in the text of /proc/net/tcp."""
     wanted = f":{port:04X}"
-    rows = (line.split() for line in table.splitlines())
+    rows = (line.split() for line in lines(table))
     return sum(1 for row in rows if len(row) > TCP_STATE and row[1].endswith(wanted) and row[TCP_STATE] == ESTABLISHED)

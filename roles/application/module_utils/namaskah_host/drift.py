@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,10 @@ from . import content, front, provisioned
 from .commands import run
 from .contract import Contract
 from .failure import Failure
+from .foreign import lines
 from .instances import Instance
 from .managers import runs_as_other_user
-from .mirror import GIT, QUIET_GIT
+from .mirror import GIT, with_remote
 from .observed import running_processes
 from .release import Release, current
 
@@ -129,7 +129,7 @@ def of_tag(contract: Contract) -> list[Difference]:
             [*GIT, "ls-remote", "--quiet", "--end-of-options", contract.repository, *references(tag)],
             what="ask the remote for the live tag",
             timeout=ASKING,
-            env={**os.environ, **QUIET_GIT},
+            env=with_remote(),
         )
     except Failure:
         return []  # preflight names a repository that cannot be read by a check of its own
@@ -142,9 +142,12 @@ def references(tag: str) -> list[str]:
 
 
 def moved(tag: str, commit: str, listing: str) -> list[Difference]:
-    """Judge the remote's answer: its last line about an annotated tag is the commit."""
-    lines = [line.split()[0] for line in listing.splitlines() if line.strip()]
-    now = lines[-1] if lines else ""
+    """Judge the remote's answer: of an annotated tag it says the commit as well.
+
+    git also answers with refs that only end in the name, so each line is taken by its whole name.
+    """
+    said = {name: target for target, _, name in (line.partition("\t") for line in lines(listing))}
+    now = next((said[name] for name in reversed(references(tag)) if name in said), "")
     if now == commit:
         return []
     says = f"names {now[:12]} on the remote now" if now else "is not on the remote any more"

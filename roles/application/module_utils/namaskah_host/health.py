@@ -12,6 +12,7 @@ from typing import Any
 
 from .contract import Contract, Service
 from .failure import Failure
+from .foreign import brief
 
 GOOD_IN_A_ROW = 3  # one good answer of several workers proves little
 PAUSE = 0.2  # seconds between two questions
@@ -46,7 +47,7 @@ class Answer:
         """Return the body as JSON, or None where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -80,15 +81,15 @@ def complaint(contract: Contract, service: Service, instance: str, release: str)
         {"Host": health.host, "X-Forwarded-Proto": "https"},
     )
     if answer.error:
-        return answer.error
+        return brief(answer.error)
     if answer.status != health.status:
-        where_to = f" to {answer.headers['location']}" if "location" in answer.headers else ""
+        where_to = f" to {brief(answer.headers['location'])}" if "location" in answer.headers else ""
         return f"GET {health.path} answered {answer.status}{where_to}, expected {health.status}"
     if health.release_key:
         document = answer.json()
         told = document.get(health.release_key) if isinstance(document, dict) else None
         if told != release:
-            return f"GET {health.path} says {health.release_key}={told!r}, expected {release!r}"
+            return f"GET {health.path} says {health.release_key}={brief(repr(told))}, expected {release!r}"
     return ""
 
 

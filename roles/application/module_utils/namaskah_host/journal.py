@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .foreign import visible
+
 FIRST = "0" * 64
+LONGEST = 2000  # characters of one text of a record
+BLOCK = 65536  # bytes that are read at once
+DAMAGED = "journal damaged"
 
 
 def now() -> str:
@@ -18,58 +23,113 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def digest(line: str) -> str:
+def digest(line: bytes) -> str:
     """Return the hash that the next record carries of this line."""
-    return hashlib.sha256(line.encode()).hexdigest()
+    return hashlib.sha256(line).hexdigest()
 
 
-def _last_line(descriptor: int) -> str | None:
+def _backwards(descriptor: int, end: int) -> bytes:
+    """Return what stands between the last newline before `end` and `end`, however far back that is."""
+    found = b""
+    while end > 0 and b"\n" not in found:
+        start = max(0, end - BLOCK)
+        found = os.pread(descriptor, end - start, start) + found
+        end = start
+    return found.rpartition(b"\n")[2]
+
+
+def _last_line(descriptor: int) -> bytes | None:
     """Return the last complete line; a torn one after a power cut is cut off, for it never happened."""
     size = os.fstat(descriptor).st_size
-    content = os.pread(descriptor, min(size, 65536), max(0, size - 65536))
-    complete, newline, torn = content.rpartition(b"\n")
+    torn = len(_backwards(descriptor, size))
     if torn:
-        os.ftruncate(descriptor, size - len(torn))
-    return complete.rpartition(b"\n")[2].decode() if newline else None
+        os.ftruncate(descriptor, size - torn)
+    return _backwards(descriptor, size - torn - 1) if size > torn else None
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line, or None where it is none that we could have written."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or type(entry.get("seq")) is not int or "act" not in entry:
+        return None
+    entry = {"run": "", "time": "", "previous": "", **entry}
+    return entry if all(isinstance(entry[name], str) for name in ("act", "run", "time", "previous")) else None
+
+
+def short(value: Any) -> Any:
+    """Return a JSON-like value with each of its texts cut: what an application says has no place of its own here."""
+    if isinstance(value, str):
+        shown = visible(value[: LONGEST + 1])
+        return shown if len(shown) <= LONGEST else shown[:LONGEST] + "..."
+    if isinstance(value, dict):
+        return {str(name): short(item) for name, item in value.items()}
+    return [short(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _write(descriptor: int, number: int, last: bytes | None, record: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    previous = FIRST if last is None else digest(last)
+    entry = {"seq": number, "previous": previous, "time": now(), **short(record)}
+    line = json.dumps(entry, sort_keys=True).encode()
+    os.write(descriptor, line + b"\n")
+    return entry, line
 
 
 def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Append `record` with its number, its time and the hash of the record before it; durable on return."""
+    """Append `record` with its number, its time and the hash of the record before it; durable on return.
+
+    After a record that cannot be read a record says so first, and the chain goes on behind it: a release, a rollback
+    or a boot must not depend on what stands in the journal, and `first_break` still names the damaged one.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         last = _last_line(descriptor)
-        number = json.loads(last)["seq"] + 1 if last else 1
-        entry = {"seq": number, "previous": digest(last) if last else FIRST, "time": now(), **record}
-        os.write(descriptor, json.dumps(entry, sort_keys=True).encode() + b"\n")
+        before = _parsed(last) if last is not None else None
+        number = before["seq"] + 1 if before else _count(path) + 1
+        if last is not None and before is None:
+            about = {name: record.get(name, "") for name in ("run", "by", "host")}
+            damaged = {
+                **about,
+                "act": DAMAGED,
+                "why": f"record {number - 1} cannot be read; the chain goes on behind it",
+            }
+            _, last = _write(descriptor, number, last, damaged)
+            number += 1
+        entry, _ = _write(descriptor, number, last, record)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return entry
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return all records, oldest first; an absent journal has none."""
+def _count(path: Path) -> int:
+    """Return how many complete lines the journal has."""
+    with path.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK), b""))
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the complete lines of the journal, which end at a newline alone; none where there is no journal."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return all records that can be read, oldest first; an absent journal has none."""
+    return [entry for line in _lines(path) if (entry := _parsed(line)) is not None]
 
 
 def first_break(path: Path) -> int | None:
     """Return the number of the first record whose chain does not hold, or None where all do."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return None
     previous = FIRST
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            return number
-        if entry.get("seq") != number or entry.get("previous") != previous:
+    for number, line in enumerate(_lines(path), start=1):
+        entry = _parsed(line)
+        if entry is None or (entry["seq"], entry["previous"]) != (number, previous):
             return number
         previous = digest(line)
     return None

@@ -21,7 +21,8 @@ def read_environment(path: str) -> dict[str, str]:
     Values are taken literally: nothing is expanded. In double quotes, \n, \" and \\ are escapes.
     """
     variables: dict[str, str] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    # Lines end at a newline alone: other marks that str.splitlines knows may be part of a value.
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from . import supervisor_rpc as rpc
-from .commands import run
+from .commands import parsed, run
 from .contract import Contract, Service
 from .failure import Failure
+from .foreign import brief, lines
 
 SYSTEMCTL = "/usr/bin/systemctl"
 PM2 = "/usr/local/bin/pm2"
@@ -92,7 +92,7 @@ class Systemd(Manager):
             what="ask systemd for units",
             timeout=10,
         )
-        return dict(zip((service.name for service in services), shown(output), strict=True))
+        return dict(zip((service.name for service in services), shown(output, len(services)), strict=True))
 
     def _sudo(self, verb: str, unit: str, timeout: float, *, check: bool = True) -> None:
         words = as_root("root", [SYSTEMCTL, verb, unit])
@@ -109,20 +109,27 @@ class Systemd(Manager):
                 raise
 
 
-def shown(output: str) -> list[Unit]:
-    """Return the units that `systemctl show` printed, in the order of its arguments.
+def shown(output: str, count: int) -> list[Unit]:
+    """Return the `count` units that `systemctl show` printed, in the order of its arguments. Raises Failure.
 
     That order is what tells them apart: of a unit that was linked to another by hand it prints the other's name.
     """
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
-    return [
-        Unit(
-            facts.get("ActiveState") in ("active", "activating", "deactivating"),
-            int(facts.get("MainPID", "0")) or None,
-            int(facts.get("NRestarts") or 0),
-        )
-        for facts in blocks
-    ]
+    blocks = [dict(line.partition("=")[::2] for line in lines(block)) for block in output.strip().split("\n\n")]
+    try:
+        units = [
+            Unit(
+                facts["ActiveState"] in ("active", "activating", "deactivating"),
+                int(facts.get("MainPID", "0")) or None,
+                int(facts.get("NRestarts") or 0),
+            )
+            for facts in blocks
+        ]
+    except (KeyError, ValueError):
+        units = []
+    if len(units) != count:
+        why = f"it was to print the state of {count} units, and printed {brief(output)!r}"
+        raise Failure("failed", "ask systemd for units", SYSTEMCTL, why, "run `systemctl show` on the host by hand")
+    return units
 
 
 class Pm2(Manager):
@@ -173,7 +180,9 @@ class Pm2(Manager):
         output = self._pm2(["jlist"], 20)
         # A daemon that has just been started greets before it answers.
         start = output.find("[{") if "[{" in output else output.rfind("[]")
-        return {entry["name"]: entry for entry in json.loads(output[start:])}
+        next_step = f"as root: su -s /bin/sh {self.contract.app_user} -c 'pm2 jlist'"
+        told = parsed(output[max(start, 0) :], what="pm2 jlist", program=PM2, next_step=next_step)
+        return {entry["name"]: entry for entry in told}
 
     def _pm2(self, words: list[str], timeout: float) -> str:
         return run(

@@ -8,17 +8,49 @@ from collections.abc import Iterable
 from .commands import run
 from .contract import Contract
 from .failure import Failure
+from .foreign import lines
+from .release import NAME
 
-GIT = ["git", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]
+SETTINGS = (
+    "protocol.ext.allow=never",
+    "gc.auto=0",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "fetch.pruneTags=false",
+    "submodule.recurse=false",
+)
+GIT = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
 GIT_TIMEOUT = 300.0  # seconds for one transfer
 QUIET_GIT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_DEFAULT_HASH": "sha1",
 }
+# GIT_CONFIG_GLOBAL is obeyed from git 2.32 on, folders that are not there by every git.
+NOBODYS = {"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null"}
+# They would have git work elsewhere, or write down what it does.
+ELSEWHERE = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS", "GIT_TEMPLATE_DIR",
+    "GIT_ATTR_SOURCE", "GIT_TRACE", "GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE",
+)  # fmt: skip
 PREFIX = "refs/namaskah/"  # the names under which the commits of the host's releases are kept
 # One fetch leaves one pack, or loose objects; git packs them together when there are more than these (git-gc(1)).
 PACKS, LOOSE = 20, 2000
+
+
+def with_remote() -> dict[str, str]:
+    """Return git's environment where it speaks with the remote: the deploy user's configuration says how."""
+    return {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | QUIET_GIT
+
+
+def alone() -> dict[str, str]:
+    """Return git's environment where it works on the copy alone: filters, attributes and formats are nobody's own."""
+    return with_remote() | NOBODYS
 
 
 def name_of(release: str) -> str:
@@ -33,8 +65,9 @@ def tidy(contract: Contract, kept: Iterable[str]) -> list[str]:
     """
     if not (contract.root / "repo.git" / "HEAD").exists():
         return []
-    names = _git(contract, "for-each-ref", "--format=%(refname)", PREFIX).split()
-    gone = sorted(set(names) - {name_of(release) for release in kept})
+    names = lines(_git(contract, "for-each-ref", "--format=%(refname)", PREFIX))
+    ours = {name for name in names if NAME.fullmatch(name.removeprefix(PREFIX))}
+    gone = sorted(ours - {name_of(release) for release in kept})
     for name in gone:
         _git(contract, "update-ref", "-d", name)
     _git(contract, "-c", f"gc.auto={LOOSE}", "-c", f"gc.autoPackLimit={PACKS}", "gc", "--auto", "--quiet")
@@ -47,7 +80,7 @@ def _git(contract: Contract, *words: str) -> str:
         [*GIT, "-c", "gc.autoDetach=false", where, *words],
         what="tidy the copy of the repository",
         timeout=GIT_TIMEOUT,
-        env={**os.environ, **QUIET_GIT},
+        env=alone(),
         next_step=f"remove {contract.root / 'repo.git'}: the next release makes it anew",
     )
 

@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .contract import Contract
 from .failure import Failure
+from .foreign import inert
 
 Act = Callable[[Contract, dict[str, Any], AnsibleModule], dict[str, Any]]
 
@@ -28,6 +29,6 @@ def serve(act: Act, further: dict[str, Any] | None = None) -> None:
     try:
         result = act(Contract(module.params["contract"]), module.params["run"], module)
     except Failure as failure:
-        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=failure.result)
+        module.fail_json(msg=str(failure), failure=failure.as_dict(), result=inert(failure.result))
     changed = bool(result.pop("changed", False))
-    module.exit_json(changed=changed, result=result)
+    module.exit_json(changed=changed, result=inert(result))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from . import processes
-from .commands import run
+from .commands import parsed, run
 from .contract import Contract
+from .foreign import inert
 from .managers import as_root, runs_as_other_user
 
 PROGRAM = "/usr/local/lib/namaskah/{app}/processes"
@@ -19,11 +19,9 @@ def running_processes(contract: Contract) -> list[dict[str, Any]]:
     if not runs_as_other_user(contract):
         return processes.of_user(os.getuid())
     program = PROGRAM.format(app=contract.app)
-    output = run(
-        as_root(contract.app_user, [program]),
-        what="list the application's processes",
-        timeout=20,
-        next_step=f"provision the host: {program} and its exact sudo line are missing",
-    )
-    found: list[dict[str, Any]] = json.loads(output)
+    what = "list the application's processes"
+    next_step = f"provision the host: {program} or its exact sudo line is missing, or not ours"
+    output = run(as_root(contract.app_user, [program]), what=what, timeout=20, next_step=next_step)
+    # A folder that an older such program read may hold half of a pair, which no result may carry.
+    found: list[dict[str, Any]] = inert(parsed(output, what=what, program=program, next_step=next_step))
     return found

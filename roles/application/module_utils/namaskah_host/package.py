@@ -15,6 +15,7 @@ from . import (
     contract,
     failure,
     files,
+    foreign,
     front,
     guard,
     health,
@@ -29,8 +30,8 @@ from . import (
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, managers,
-    processes, release, supervisor_rpc, switch,
+    commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal, launch,
+    managers, processes, release, supervisor_rpc, switch,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file

@@ -33,7 +33,7 @@ def describe(pid: int, booted: float) -> dict[str, Any]:
         "state": status[0],
         # Field 22 of stat: start after boot in clock ticks.
         "started": booted + int(status[19]) / os.sysconf("SC_CLK_TCK"),
-        "cwd": str((folder / "cwd").readlink()),
+        "cwd": os.fsencode((folder / "cwd").readlink()).decode(errors="replace"),
         "environment": dict(entry.partition("=")[::2] for entry in variables if entry.startswith("NAMASKAH_")),
     }
 

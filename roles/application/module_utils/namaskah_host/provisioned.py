@@ -14,6 +14,7 @@ from typing import Any
 from .commands import run
 from .contract import INSTANCES, Contract
 from .files import read_json
+from .foreign import lines
 
 RECORD = "/etc/namaskah/{app}/provisioned.json"
 SYSTEMCTL = "/usr/bin/systemctl"
@@ -46,7 +47,7 @@ def facts(path: Path) -> dict[str, Any]:
 def shown(units: Sequence[str]) -> list[dict[str, str]]:
     """Return what systemd says of the units."""
     output = run([SYSTEMCTL, "show", f"--property={PROPERTIES}", *units], what="ask systemd for the units", timeout=20)
-    return [dict(line.partition("=")[::2] for line in part.splitlines()) for part in output.strip().split("\n\n")]
+    return [dict(line.partition("=")[::2] for line in lines(part)) for part in output.strip().split("\n\n")]
 
 
 def made(paths: Mapping[str, str], units: Sequence[str]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from . import drift, front, front_checks, launch, lease, switch
 from .commands import URL_PASSWORD, run
 from .contract import INSTANCES, Contract
 from .failure import Complaint, Failure
+from .foreign import brief
 from .managers import PM2, SYSTEMCTL
-from .mirror import GIT, QUIET_GIT
+from .mirror import GIT, with_remote
 from .release import all_of, current
 
 # Where a password of an address belongs instead.
@@ -146,7 +147,12 @@ def units(contract: Contract) -> Iterator[Complaint]:
     if contract.raw["return"] == "systemd":
         names.append(f"{contract.app}-return.service")
     output = run([SYSTEMCTL, "show", "--property=Id,LoadState", *names], what="ask systemd for the units", timeout=20)
-    for name, loaded in zip(names, re.findall(r"LoadState=(\S+)", output), strict=True):
+    states = re.findall(r"(?m)^LoadState=(\S+)", output)
+    if len(states) != len(names):
+        why = f"systemd was to tell of {len(names)} units, and printed {brief(output)!r}"
+        yield "host", why, "run `systemctl show` on the host by hand"
+        return
+    for name, loaded in zip(names, states, strict=True):
         if loaded != "loaded":
             yield "host", f"systemd says that {name} is {loaded}", "provision the host, or install the unit by hand"
 
@@ -175,7 +181,7 @@ def repository(contract: Contract) -> Iterator[Complaint]:
             [*GIT, "ls-remote", "--quiet", "--end-of-options", contract.repository, "HEAD"],
             what="read the repository",
             timeout=30,
-            env={**os.environ, **QUIET_GIT},
+            env=with_remote(),
         )
     except Failure as failure:
         yield (

@@ -50,4 +50,4 @@ def _phase(records: list[dict[str, Any]], run: str, *, at_work: bool) -> dict[st
         return {"phase": "", "state": "not begun", "at": ""}
     last = steps[-1]
     began = "works" if at_work else "cut off"
-    return {"phase": last["phase"], "state": last.get("outcome", began), "at": last["time"]}
+    return {"phase": last.get("phase", ""), "state": last.get("outcome", began), "at": last["time"]}

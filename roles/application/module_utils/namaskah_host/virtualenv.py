@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,7 @@ from .commands import run
 from .contract import Contract
 from .failure import Failure
 from .files import lock, sync_folder
-
-INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
+from .requirements import with_includes
 
 
 def requirement_files(contract: Contract, release: Path) -> list[Path]:
@@ -97,16 +95,3 @@ def _install(
         held=held,
         next_step="correct the requirement in the repository; nothing was switched",
     )
-
-
-def with_includes(files: list[Path]) -> list[Path]:
-    """Return the requirement files and every file that they include (pip, requirements file format: -r and -c)."""
-    found: list[Path] = []
-    waiting = list(files)
-    while waiting:
-        file = waiting.pop(0)
-        if file in found or not file.is_file():
-            continue
-        found.append(file)
-        waiting += [file.parent / name for name in INCLUDE.findall(file.read_text(encoding="utf-8"))]
-    return found

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .foreign import visible
+
 GRACE = 10.0  # seconds between the polite signal and the kill
 PAUSE = 0.1  # seconds between two looks
 
@@ -52,10 +54,15 @@ def _worker(pid: int, file: tuple[int, int]) -> Worker | None:
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat()
                 if (status.st_dev, status.st_ino) == file:
-                    return Worker(pid, _started(folder), (folder / "comm").read_text(encoding="utf-8").strip())
+                    return Worker(pid, _started(folder), _name(folder))
     except OSError:  # it ended meanwhile, or is somebody else's
         return None
     return None
+
+
+def _name(folder: Path) -> str:
+    """Return the program's name, which any process may choose freely (proc(5), comm)."""
+    return visible((folder / "comm").read_text(encoding="utf-8", errors="replace").strip())
 
 
 def _started(folder: Path) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import last_line
 from ansible.module_utils.namaskah_host.release import Release, all_of, current, last_good_before
 
 from . import by_hand, records
@@ -138,7 +139,7 @@ def _reversal(history: History, contract: Contract, live: Release, name: str) ->
         try:
             told_by["sql"] = history.sql(migration, backwards=True)
         except Failure as failure:
-            told_by["impossible"] = failure.why.strip().splitlines()[-1] if failure.why else "no reason was given"
+            told_by["impossible"] = last_line(failure.why) or "no reason was given"
     return told_by
 
 

@@ -14,6 +14,7 @@ from ansible.module_utils.namaskah_host import launch
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import lines
 from ansible.module_utils.namaskah_host.release import Release
 
 SQL_TIMEOUT = 60.0  # seconds for the SQL of one migration
@@ -60,7 +61,7 @@ class History:
     def pending(self) -> list[str]:
         """Return the names of the pending migrations, oldest first; none where the application has no such command."""
         output = self._ask(self.contract.pending_command, "list the pending migrations")
-        found = (re.match(self.contract.pending_pattern, line.strip()) for line in output.splitlines())
+        found = (re.match(self.contract.pending_pattern, line.strip()) for line in lines(output))
         names = [match.group(1) for match in found if match]
         return names[::-1] if self.contract.known_newest_first else names
 
@@ -73,7 +74,7 @@ class History:
         words = self.contract.reverse_sql_command if backwards else self.contract.sql_command
         if not words:
             raise Failure("failed", "print SQL", migration.name, "the preset has no command for it", "")
-        return self.run(launch.fill(words, migration.places), "print SQL", SQL_TIMEOUT, apart=True)
+        return self.run(launch.fill(words, migration.places), "print SQL", SQL_TIMEOUT)
 
     def forget(self) -> None:
         """Ask anew: somebody has changed the database."""
@@ -96,10 +97,10 @@ class History:
             next_step = "reverse it by hand from the release's folder"
             raise Failure("failed", f"reverse {migration.name}", self.contract.host, "it is applied still", next_step)
 
-    def run(self, words: list[str], what: str, timeout: float = 0, *, apart: bool = False) -> str:
+    def run(self, words: list[str], what: str, timeout: float = 0) -> str:
         """Run a command of the release with the environment of migrations."""
         self._read_environment()
-        return self.build.command(words, what, timeout or self.contract.migrate_timeout, self.further, apart=apart)
+        return self.build.command(words, what, timeout or self.contract.migrate_timeout, self.further)
 
     def _ask(self, words: list[str], what: str) -> str:
         """Return what a command that only reads says, once for all who ask before anything changes."""
@@ -108,9 +109,7 @@ class History:
         return self._said[tuple(words)] if words else ""
 
     def _read_known(self, text: str) -> list[Migration]:
-        matches = [
-            match for line in text.splitlines() if (match := re.match(self.contract.known_pattern, line.strip()))
-        ]
+        matches = [match for line in lines(text) if (match := re.match(self.contract.known_pattern, line.strip()))]
         found: list[Migration] = []
         before: dict[str, str] = {}
         for match in matches[::-1] if self.contract.known_newest_first else matches:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.module_utils.namaskah_host.commands import conceal
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import last_line
 
 from .history import History, Migration
 from .judgement import Finding, Judged, Judgement
@@ -77,7 +78,7 @@ def _text(history: History, migration: Migration, index: int) -> tuple[str, str]
     try:
         text = history.sql(migration)
     except Failure as failure:
-        return "", f"its SQL cannot be printed: {failure.why.strip().splitlines()[-1] if failure.why else ''}"
+        return "", f"its SQL cannot be printed: {last_line(failure.why)}"
     pattern = history.contract.unseen_pattern
     unseen = bool(pattern) and re.search(pattern, text) is not None
     return text, "it runs code of the application, which no SQL shows" if unseen else ""

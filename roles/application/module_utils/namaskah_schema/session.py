@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.module_utils.namaskah_host import commands, launch, package
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import brief
 
 from . import client
 
@@ -68,7 +69,7 @@ class Session:
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else ""
         answer: dict[str, Any] = (
-            json.loads(line) if line else {"error": "no answer" if not ready else "the connection ended"}
+            _parsed(line) if line else {"error": "no answer" if not ready else "the connection ended"}
         )
         if "error" in answer:
             why = commands.conceal(str(answer["error"]), self.secrets).strip()
@@ -140,6 +141,17 @@ def key(app: str) -> int:
     )
 
 
+def _parsed(line: str) -> dict[str, Any]:
+    """Return the program's answer; a driver or the start of the interpreter may print lines of its own."""
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict) and ("rows" in answer or "error" in answer):
+        return answer
+    return {"error": f"the release's interpreter was to answer in JSON, and printed {brief(line)!r}"}
+
+
 def _described(row: list[Any]) -> str:
     pid, name, user, place, since = row
     return f"{name or 'a session'} of {user} from {place}, pid {pid}, since {since}"
@@ -161,7 +173,8 @@ def opened(venv: Path, variables: Mapping[str, str], variable: str, where: str) 
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         start_new_session=True,
     )
     try:

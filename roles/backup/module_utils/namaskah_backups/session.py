@@ -14,6 +14,7 @@ from typing import IO, Any, Literal, Self
 
 from ansible.module_utils.namaskah_command import readable
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import brief
 
 from .settings import Settings
 from .tools import Tools
@@ -73,7 +74,14 @@ class Session:
         mark = f"end-{secrets.token_hex(8)}"
         self._send(f"{sql};\n\\echo {mark}\n")
         answer = self._receive(f"{mark}\n".encode())
-        return json.loads(answer) if answer.strip() else None
+        if not answer.strip():
+            return None
+        try:
+            return json.loads(answer)
+        except (ValueError, RecursionError):
+            why = f"psql was to print one JSON value, and printed {brief(answer.decode(errors='replace'))!r}"
+            next_step = "run psql by hand with this service: a wrapper or a setting of the role makes it say more"
+            raise Failure("failed", "A question to the database failed", self._where, why, next_step) from None
 
     def do(self, statement: str) -> None:
         """Run a statement that answers nothing. Raises Failure."""

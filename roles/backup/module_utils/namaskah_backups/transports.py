@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ansible.module_utils.namaskah_host.foreign import lines
+
 from .ciphers import call
 from .targets import Target
 
@@ -68,7 +70,7 @@ class Rsync:
         words = [*self._words, "--checksum", "--dry-run", "--out-format=%i %n", "--files-from=-"]
         words += [f"{folder}/", f"{self._target.to}/{place}/"]
         said = call(words, timeout, _ASKED, self._target.where, "".join(f"{name}\n" for name in sums))
-        return [line.split(" ", 1)[1] for line in said.splitlines() if line.startswith(("<f", ">f"))]
+        return [line.split(" ", 1)[1] for line in lines(said) if line.startswith(("<f", ">f"))]
 
     @property
     def _words(self) -> list[str]:
@@ -105,7 +107,7 @@ class Rclone:
         del folder
         words = [*self._words, "hashsum", "sha256", "--download", f"{self._target.to}/{place}"]
         said = call(words, timeout, _ASKED, self._target.where)
-        found = {name: digest for digest, _, name in (line.partition("  ") for line in said.splitlines())}
+        found = {name: digest for digest, _, name in (line.partition("  ") for line in lines(said))}
         return [name for name, digest in sums.items() if found.get(name) != digest]
 
     @property

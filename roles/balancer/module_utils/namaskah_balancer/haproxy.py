@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import socket
 from dataclasses import dataclass
 
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import brief, lines
 
 from .view import View
 
@@ -27,7 +29,14 @@ class HAProxy:
     server: str
 
     def see(self) -> View:
-        """Return state, health and sessions of the server."""
+        """Return state, health and sessions of the server. Raises Failure, also where HAProxy says something else."""
+        try:
+            return self._seen()
+        except (KeyError, ValueError, csv.Error) as error:
+            why = f"it was to tell of each server in columns, and {type(error).__name__} {brief(str(error))} came"
+            raise self._failure("failed", why, "ask it by hand: echo 'show stat' | socat - the socket") from None
+
+    def _seen(self) -> View:
         states = {row["srv_name"]: row for row in self._table("show servers state", skip_version=True)}
         shown = {row["svname"]: row for row in self._stat()}
         if self.server not in states or self.server not in shown:
@@ -66,20 +75,20 @@ class HAProxy:
 
     def _stat(self) -> list[dict[str, str]]:
         text = self._ask("show stat").removeprefix("# ")
-        return [row for row in csv.DictReader(text.splitlines()) if row.get("pxname") == self.backend]
+        return [row for row in csv.DictReader(io.StringIO(text, newline="\n")) if row.get("pxname") == self.backend]
 
     def _table(self, command: str, *, skip_version: bool = False) -> list[dict[str, str]]:
         """Return the rows of an answer whose columns are named in a line that begins with `#`."""
-        lines = self._ask(f"{command} {self.backend}").splitlines()[int(skip_version) :]
-        heads = next((line.removeprefix("# ").split() for line in lines if line.startswith("# ")), [])
-        rows = [line.split() for line in lines if line and not line.startswith("#")]
+        told = lines(self._ask(f"{command} {self.backend}"))[int(skip_version) :]
+        heads = next((line.removeprefix("# ").split() for line in told if line.startswith("# ")), [])
+        rows = [line.split() for line in told if line and not line.startswith("#")]
         return [dict(zip(heads, row, strict=False)) for row in rows if len(row) > 1 and heads]
 
     def _tell(self, command: str) -> None:
         answer = self._ask(command).strip()
         if answer:
             raise self._failure(
-                "failed", f"`{command}` was answered: {answer}", "the socket needs `level admin` in haproxy.cfg"
+                "failed", f"`{command}` was answered: {brief(answer)}", "the socket needs `level admin` in haproxy.cfg"
             )
 
     def _ask(self, command: str) -> str:

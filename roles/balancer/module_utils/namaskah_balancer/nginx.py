@@ -18,6 +18,7 @@ from pathlib import Path
 from ansible.module_utils.namaskah_host.commands import run
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
+from ansible.module_utils.namaskah_host.foreign import lines
 
 from . import upstream
 from .view import View
@@ -132,7 +133,7 @@ class Nginx:
 def accepting_workers(pid_file: Path) -> set[int]:
     """Return the workers of the running master that take new requests."""
     try:
-        master = pid_file.read_text(encoding="ascii").strip()
+        master = pid_file.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise Failure(
             "failed", "see the workers of nginx", str(pid_file), error.strerror or str(error), "is nginx running here?"
@@ -165,7 +166,7 @@ def open_connections(server: str) -> int:
 
 def count(table: str, wanted: set[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]]) -> int:
     """Return the open connections to `wanted` in the text of /proc/net/tcp or tcp6 (proc(5))."""
-    rows = [line.split() for line in table.splitlines()[1:]]
+    rows = [line.split() for line in lines(table)[1:]]
     return sum(row[3] in OPEN and _place(row[2]) in wanted for row in rows if len(row) >= TCP_COLUMNS)
 
 

@@ -26,19 +26,19 @@ class Server:
 
 def servers(text: str) -> list[Server]:
     """Return the servers of the file, in their order."""
-    found = (SERVER.match(line) for line in text.splitlines())
+    found = (SERVER.match(line) for line in text.split("\n"))
     return [Server(match["address"], tuple(match["parameters"].split())) for match in found if match]
 
 
 def marked(text: str, address: str, *, down: bool) -> str:
     """Return the file with `address` marked `down`, or not; every other character stays as it is."""
-    return "".join(_line(line, address, down=down) for line in text.splitlines(keepends=True))
+    return "\n".join(_line(line, address, down=down) for line in text.split("\n"))
 
 
 def _line(line: str, address: str, *, down: bool) -> str:
-    match = SERVER.match(line.rstrip("\n"))
+    match = SERVER.match(line)
     if not match or match["address"] != address:
         return line
     words = [word for word in match["parameters"].split() if word != "down"]
     parameters = "".join(f" {word}" for word in (*words, *(["down"] if down else [])))
-    return f"{match['before']}{address}{parameters};{match['after']}" + ("\n" if line.endswith("\n") else "")
+    return f"{match['before']}{address}{parameters};{match['after']}"

@@ -5,7 +5,6 @@ pgBackRest Command Reference: `info` (JSON) and `check`; PostgreSQL documentatio
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible.module_utils.namaskah_host.commands import run
+from ansible.module_utils.namaskah_host.commands import parsed, run
 from ansible.module_utils.namaskah_host.failure import Failure
 
 STANZA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -50,7 +49,7 @@ class Stanza:
             raise self._refused(
                 f"the stanza {self.name!r} or the service {self.service!r} has odd characters", "correct it"
             )
-        newest = newest_backup(json.loads(self._ask("--output=json", "info")), self.name)
+        newest = newest_backup(self._told(), self.name)
         make_one = f"as its user: pgbackrest --stanza={self.name} backup; or leave point_in_time_stanza empty"
         if isinstance(newest, str):
             raise self._refused(newest, make_one)
@@ -109,15 +108,20 @@ class Stanza:
             raise self._refused(why, next_step) from failure
 
     def _state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads(self._query(STATE))
+        next_step = "run psql by hand with this service: what it prints first comes from a wrapper or its settings"
+        state: dict[str, Any] = parsed(self._query(STATE), what="ask the archive", program="psql", next_step=next_step)
         return state
+
+    def _told(self) -> Any:
+        said = self._ask("--output=json", "info")
+        next_step = "run the command by hand: point_in_time_command may be a wrapper that prints of its own"
+        return parsed(said, what="ask pgBackRest: info", program=str(self.command[-1]), next_step=next_step)
 
     def _ask(self, *words: str) -> str:
         return run(
             [*self.command, f"--stanza={self.name}", *words],
             what=f"ask pgBackRest: {words[-1]}",
             timeout=self.timeout,
-            apart=True,
             next_step="mend the archive (its log says more), or leave point_in_time_stanza empty",
         )
 
@@ -129,7 +133,6 @@ class Stanza:
             what="ask the server of the archive",
             timeout=self.timeout,
             env={**os.environ, "PGCONNECT_TIMEOUT": "10"},
-            apart=True,
             next_step=f"let the service's role into the database {DATABASE}: lines of pg_hba.conf and .pgpass",
         ).strip()
 

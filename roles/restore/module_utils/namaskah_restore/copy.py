@@ -15,6 +15,7 @@ from ansible.module_utils.namaskah_backups.proof import MAINTENANCE
 from ansible.module_utils.namaskah_backups.session import Session, address
 from ansible.module_utils.namaskah_backups.tools import Tools
 from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import lines
 
 from . import properties, queries, rights
 from .settings import Asked
@@ -71,9 +72,9 @@ def _chosen(tools: Tools, asked: Asked, path: Path, name: str) -> Any:
     )
     with Session(tools, asked.backup, asked.service, name) as session:
         there = set(session.ask(backup_queries.EXTENSIONS))
-    lines = [line for line in listed.splitlines() if not _is_comment_on(line, there)]
+    kept = [line for line in lines(listed) if not _is_comment_on(line, there)]
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as chosen:
-        chosen.write("\n".join(lines) + "\n")
+        chosen.write("\n".join(kept) + "\n")
         chosen.flush()
         yield chosen.name
 

@@ -146,7 +146,7 @@ def _unlike(reply: str | bytes, words: WebSocketWords, release: str) -> str:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

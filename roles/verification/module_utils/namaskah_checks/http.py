@@ -39,7 +39,7 @@ class Answer:
         """The body as JSON. Raises CheckFailed."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CheckFailed(f"answered {self.status}, but the body is no JSON ({error}); {self.start()}") from error
 
 
