@@ -23,6 +23,7 @@ from .release import NAME, Release, current
 
 PAUSE = 0.2  # seconds between two looks at the switch
 RETRY = 5.0  # seconds before a failed return is tried again
+WAIT = 10.0  # seconds for the switch lock, after which the log says who has it
 
 
 def say(text: str) -> None:
@@ -64,7 +65,7 @@ def watch(contract: Contract) -> None:
 
 def return_late(contract: Contract) -> None:
     """Return a switch whose deadline has passed, unless it was confirmed meanwhile or has got a later one."""
-    with switches.locked(contract):
+    with switches.locked(contract, WAIT):
         switch = switches.read(contract)
         if switch and switch.phase in switches.UNCONFIRMED and switches.clock() >= switch.deadline:
             why = "not confirmed within its time"
@@ -82,7 +83,7 @@ def retire(contract: Contract, quiet: int) -> int:
     if busy and switches.clock() < switch.until:
         return 0
     if quiet:
-        with switches.locked(contract):
+        with switches.locked(contract, WAIT):
             switches.retire(contract)
     return quiet + 1
 

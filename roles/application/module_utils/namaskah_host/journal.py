@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import locking
+
 FIRST = "0" * 64
+WAIT = 10.0  # seconds: whoever writes a record has the journal for a moment only
 
 
 def now() -> str:
@@ -34,10 +36,13 @@ def _last_line(descriptor: int) -> str | None:
 
 
 def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Append `record` with its number, its time and the hash of the record before it; durable on return."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    """Append `record` with its number, its time and the hash of the record before it; durable on return.
+
+    Raises Failure (refused), with the holder's name, when another process keeps the journal locked.
+    """
+    descriptor = locking.opened(path, os.O_APPEND)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        locking.wait_for(descriptor, path, WAIT)
         last = _last_line(descriptor)
         number = json.loads(last)["seq"] + 1 if last else 1
         entry = {"seq": number, "previous": digest(last) if last else FIRST, "time": now(), **record}

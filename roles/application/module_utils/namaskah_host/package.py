@@ -21,16 +21,18 @@ from . import (
     instances,
     journal,
     launch,
+    locking,
     managers,
     processes,
     release,
     supervisor_rpc,
     switch,
+    workers,
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, managers,
-    processes, release, supervisor_rpc, switch,
+    commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, locking,
+    managers, processes, release, supervisor_rpc, switch, workers,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file
