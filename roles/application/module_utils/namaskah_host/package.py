@@ -10,6 +10,7 @@ from types import ModuleType
 
 # Named one by one, for a run's payload on a host holds only what is imported by name.
 from . import (
+    bounded,
     commands,
     connections,
     contract,
@@ -31,7 +32,7 @@ from . import (
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, locking,
+    bounded, commands, connections, contract, failure, files, front, guard, health, instances, journal, launch, locking,
     managers, processes, release, supervisor_rpc, switch, workers,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
