@@ -24,7 +24,9 @@ print(json.dumps(found))
 
 # Words: kind (socket | port), place (path or number), path, Host header. Prints [status, body as JSON or null].
 ASK = """
-import http.client, json, os, socket, sys
+import http.client, json, os, signal, socket, sys
+signal.signal(signal.SIGALRM, lambda *_: sys.exit("no complete answer within 5 s"))
+signal.alarm(5)  # a time-out of a socket counts from the last byte
 kind, place, path, name = sys.argv[1:]
 connection = http.client.HTTPConnection("127.0.0.1", int(place) if kind == "port" else 0, timeout=5)
 if kind == "socket":

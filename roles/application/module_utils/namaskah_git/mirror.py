@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ..namaskah_host import locking
 from ..namaskah_host.failure import Failure
 from .command import Git, reason
 from .remote import Refs, parse_refs
@@ -40,12 +40,21 @@ def opened(git: Git, repository: str, refs: Refs, cache: Path) -> Iterator[Git]:
             "failed", "The copy of the repository cannot be kept", str(cache), str(error), next_step
         ) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock, Path(f"{folder}.lock"), git.timeout)
         copy = replace(git, directory=str(folder))
         _bring_up(copy, repository, refs)
         yield copy
     finally:
         os.close(lock)
+
+
+def _wait_for(lock: int, path: Path, seconds: float) -> None:
+    """Wait until no other run of this user works in the copy, no longer than for one call of git."""
+    try:
+        locking.wait_for(lock, path, seconds)
+    except Failure as failure:
+        next_step = "wait for that run's end, or end it"
+        raise Failure("timeout", "The copy of the repository is in use", str(path), failure.why, next_step) from None
 
 
 def _bring_up(copy: Git, repository: str, refs: Refs) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import content, launch, mirror, package, virtualenv
+from . import content, guard, launch, mirror, package, virtualenv
 from .commands import run
 from .contract import Contract
 from .failure import Failure
@@ -301,7 +301,8 @@ class Build:
         content.record(self.release.folder, self.release.folder / ".namaskah" / "files.json")
 
     def _host_program(self) -> None:
-        write_json(self.contract.root / "host" / "contract.json", self.contract.raw)
+        for name in ("contract.json", guard.CONTRACT_COPY):
+            write_json(self.contract.root / "host" / name, self.contract.raw)
         package.write_host_program(self.contract.host_program)
 
     def _record(self) -> None:

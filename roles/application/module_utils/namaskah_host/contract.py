@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 INSTANCES = ("blue", "green")
+T = TypeVar("T")
 
 
 def other(instance: str) -> str:
     """Return the instance beside `instance`."""
     return INSTANCES[1 - INSTANCES.index(instance)]
+
+
+def of_known(kind: Callable[..., T], raw: Mapping[str, Any]) -> T:
+    """Return a record as the dataclass `kind`, without what that does not know: a newer version may have written it.
+
+    Raises TypeError where something is missing.
+    """
+    return kind(**{known.name: raw[known.name] for known in fields(cast("Any", kind)) if known.name in raw})
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class Contract:
         """Return the service with the contract's defaults filled in."""
         merged = {**self.raw["service_defaults"], **raw}
         listens = merged["listen"] != "none"
-        health = Health(**{**self.raw["health_defaults"], **merged["health"]}) if listens else None
+        health = of_known(Health, {**self.raw["health_defaults"], **merged["health"]}) if listens else None
         return Service(
             name=name,
             command=tuple(str(word) for word in merged["command"]),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import locking
 from .failure import Failure
 
 
@@ -80,25 +79,11 @@ def lock(path: Path, wait: float, *, shared: bool = False) -> Iterator[int]:
     """Hold flock(2) on `path` and give its descriptor: whoever inherits that holds the lock as well, until it ends.
 
     The kernel frees it when the last holder dies, so it cannot be left behind. `wait` is in seconds.
-    Raises Failure (refused) when another process holds it for longer.
+    Raises Failure (refused) when another process holds it for longer, and names that process.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = locking.opened(path)
     try:
-        end = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise Failure(
-                        "refused",
-                        "lock the host",
-                        str(path),
-                        "another process of a release is working here",
-                        "wait for it, or look with `namaskah-deploy status`",
-                    ) from None
-                time.sleep(0.05)
+        locking.wait_for(descriptor, path, wait, shared=shared)
         yield descriptor
     finally:
         os.close(descriptor)

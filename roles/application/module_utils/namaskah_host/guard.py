@@ -8,63 +8,105 @@ Written to <root>/host/namaskah_host.pyz by prepare and started by the units of 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import front, launch
 from . import switch as switches
-from .contract import Contract
+from .contract import INSTANCES, Contract
 from .failure import Failure
 from .files import point, read_json, sync_folder, write_json
 from .instances import Instance
-from .release import NAME, Release, current
+from .release import NAME, Release, current, on_instance
 
 PAUSE = 0.2  # seconds between two looks at the switch
 RETRY = 5.0  # seconds before a failed return is tried again
+CONTRACT_COPY = "contract.copy.json"
+# What a record that is damaged or of another version, a full disk or a lost right raise.
+TROUBLE = (Failure, OSError, ValueError, LookupError, TypeError, AttributeError)
+WAIT = 10.0  # seconds for the switch lock, after which the log says who has it
 
 
 def say(text: str) -> None:
-    """Tell the host's log; there is no terminal."""
-    sys.stderr.write(f"namaskah_host: {text}\n")
-    sys.stderr.flush()
+    """Tell the host's log; there is no terminal. A log on a full disk must not end what tells it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"namaskah_host: {text}\n")
+        sys.stderr.flush()
 
 
 def load(root: Path) -> Contract:
-    """Return the contract as the last run agreed it on this host."""
-    return Contract(read_json(root / "host" / "contract.json"))
+    """Return the contract as the last run agreed it on this host; its copy where it cannot be read. Raises Failure."""
+    place, copy = (root / "host" / name for name in ("contract.json", CONTRACT_COPY))
+    try:
+        return _contract(place)
+    except Failure as failure:
+        contract = _contract(copy, failure)
+        say(f"{failure}; going on with {copy}\n  next: release again, or copy it there")
+        return contract
+
+
+def _contract(path: Path, before: Failure | None = None) -> Contract:
+    """Read a contract; raises `before`, or the failure of its own."""
+    try:
+        raw = read_json(path)
+    except (Failure, OSError) as error:
+        raise before or _unreadable(path, error) from None
+    if not isinstance(raw, dict):
+        raise before or _unreadable(path, "it is missing" if raw is None else "it is no contract")
+    return Contract(raw)
+
+
+def _unreadable(path: Path, why: object) -> Failure:
+    return Failure("failed", "read the contract", str(path), str(why), "release again, or provision the host")
 
 
 def watch(contract: Contract) -> None:
-    """Acknowledge the armed switch, return it at its deadline, retire what is left, and end."""
+    """Acknowledge the armed switch, return it at its deadline, retire what is left, and end.
+
+    Whatever goes wrong is said and tried again: giving up would leave the host in between for ever.
+    """
     quiet = 0
-    acknowledged = 0.0
+    acknowledged: tuple[str, float] | None = None
     while True:
-        switch = switches.read(contract)
-        if switch is None:
-            return
-        if acknowledged != switch.deadline:
-            acknowledged = switch.deadline
-            write_json(
-                contract.root / "watch.json",
-                {"run": switch.run, "deadline": switch.deadline, "boot": switch.boot, "pid": os.getpid()},
-            )
         try:
+            switch = switches.read(contract)
+            if switch is None:
+                return
+            if acknowledged != (switch.run, switch.deadline) and acknowledge(contract, switch):
+                acknowledged = switch.run, switch.deadline
             if switch.phase in switches.UNCONFIRMED and switches.clock() >= switch.deadline:
                 return_late(contract)
             if switch.phase == "retiring":
                 quiet = retire(contract, quiet)
-        except Failure as failure:
-            # Giving up would leave the host in between for ever: say why, and try again.
-            say(f"{failure}; trying again")
+        except TROUBLE as trouble:
+            say(f"{told(trouble)}; trying again")
             time.sleep(RETRY)
         time.sleep(PAUSE)
 
 
+def told(trouble: BaseException) -> str:
+    """Return what went wrong in words; only a Failure brings its own."""
+    return str(trouble) if isinstance(trouble, Failure) else f"{type(trouble).__name__}: {trouble}"
+
+
+def acknowledge(contract: Contract, switch: switches.Switch) -> bool:
+    """Write down that this switch is watched; return whether that could be done, for the return needs no such word."""
+    seen = {"run": switch.run, "deadline": switch.deadline, "boot": switch.boot, "pid": os.getpid()}
+    try:
+        write_json(contract.root / "watch.json", seen)
+    except OSError as error:
+        say(f"the watcher cannot acknowledge the switch: {error}")
+        return False
+    return True
+
+
 def return_late(contract: Contract) -> None:
     """Return a switch whose deadline has passed, unless it was confirmed meanwhile or has got a later one."""
-    with switches.locked(contract):
+    with switches.locked(contract, WAIT):
         switch = switches.read(contract)
         if switch and switch.phase in switches.UNCONFIRMED and switches.clock() >= switch.deadline:
             why = "not confirmed within its time"
@@ -82,43 +124,96 @@ def retire(contract: Contract, quiet: int) -> int:
     if busy and switches.clock() < switch.until:
         return 0
     if quiet:
-        with switches.locked(contract):
+        with switches.locked(contract, WAIT):
             switches.retire(contract)
     return quiet + 1
 
 
 def boot(contract: Contract) -> None:
-    """Return an unconfirmed switch, then start the instance that `current` names, and only that."""
+    """Return an unconfirmed switch, then start the instance that `current` names, and only that.
+
+    A record that cannot be read is said, and costs what it would have told: the application starts all the same.
+    """
     with switches.locked(contract):
+        with _in_spite("bring the switch to an end"):
+            _end_switch(contract)
+        _start(contract)
+
+
+def _end_switch(contract: Contract) -> None:
+    """Return an unconfirmed switch, and forget its record; one that cannot be read is laid aside."""
+    try:
         switch = switches.read(contract)
-        if switch and switch.phase in switches.UNCONFIRMED:
-            old, new = switches.sides(contract, switch)
-            if old:
-                old.release.take(old.name)
-                point(contract.current, f"releases/{old.release.id}")
-                old.release.live_again()
-            else:
-                contract.current.unlink(missing_ok=True)
-                sync_folder(contract.root)
-            new.release.mark(switch.was, why="the host was rebooted before the switch was confirmed")
-            switches.note(
-                contract,
-                switch.run,
-                switch.by,
-                "returned",
-                release=switch.old,
-                instead_of=switch.new,
-                why="reboot before the confirmation",
-            )
-        switches.clear(contract)
-        live = current(contract)
-        if live and live.instance:
-            instance = Instance(contract, live, live.instance)
-            try:
-                instance.ensure(instance.services())
-            finally:  # whatever is ill: nginx must not ask an instance that does not run
-                front.turn(instance)
-            switches.note(contract, "boot", "boot", "booted", release=live.id, instance=live.instance)
+    except Failure as failure:
+        aside = switches.lay_aside(contract)
+        say(f"{failure}\n  it lies as {aside} now; if its switch was not confirmed, `current` may name a new release")
+        return
+    if switch and watched(contract, switch):
+        return
+    if switch and switch.phase in switches.UNCONFIRMED:
+        _return_at_boot(contract, switch)
+    switches.clear(contract)
+
+
+def watched(contract: Contract, switch: switches.Switch) -> bool:
+    """Whether a watcher of this very switch lives: then a release is under way, and this is a late try of the boot."""
+    try:
+        seen = read_json(contract.root / "watch.json") or {}
+        words = Path(f"/proc/{seen['pid']}/cmdline").read_bytes().split(b"\0")
+    except TROUBLE:
+        return False
+    return (seen.get("run"), seen.get("boot")) == (switch.run, switches.boot_id()) and {
+        b"watch",
+        str(contract.root).encode(),
+    } <= set(words)
+
+
+def _return_at_boot(contract: Contract, switch: switches.Switch) -> None:
+    """Let `current` name the old release again; the records come after it, for none of them may stop it."""
+    old, new = switches.sides(contract, switch)
+    if old:
+        old.release.take(old.name)
+        point(contract.current, f"releases/{old.release.id}")
+    else:
+        contract.current.unlink(missing_ok=True)
+        sync_folder(contract.root)
+    with _in_spite("write down the return"):
+        if old:
+            old.release.live_again()
+        new.release.mark(switch.was, why="the host was rebooted before the switch was confirmed")
+    with _in_spite("write down the return"):
+        why = "reboot before the confirmation"
+        facts = {"release": switch.old, "instead_of": switch.new, "why": why}
+        switches.note(contract, switch.run, switch.by, "returned", **facts)
+
+
+def _start(contract: Contract) -> None:
+    """Start what `current` names. Raises Failure when that cannot be done."""
+    live = current(contract)
+    if live is None:
+        return
+    name = live.instance or next((name for name in INSTANCES if on_instance(contract, name) == live), None)
+    if name is None:
+        why = f"`current` names {live.id}, which is on no instance"
+        raise Failure("failed", "start at boot", contract.host, why, "roll back or release again")
+    if live.instance is None:
+        live.take(name)  # nginx and the services' sockets are reached through its link
+    instance = Instance(contract, live, name)
+    try:
+        instance.ensure(instance.services())
+    finally:  # whatever is ill: nginx must not ask an instance that does not run
+        front.turn(instance)
+    with _in_spite("write down the boot"):
+        switches.note(contract, "boot", "boot", "booted", release=live.id, instance=name)
+
+
+@contextlib.contextmanager
+def _in_spite(what: str) -> Iterator[None]:
+    """Go on whatever goes wrong inside, and say it."""
+    try:
+        yield
+    except TROUBLE as trouble:
+        say(f"could not {what}: {told(trouble)}; going on")
 
 
 def detach(log: Path) -> None:
@@ -175,6 +270,9 @@ def main() -> int:
         watch(contract) if arguments.verb == "watch" else boot(contract)
     except Failure as failure:
         say(f"{failure}\n  next: {failure.next_step}")
+        return 1
+    except TROUBLE as trouble:
+        say(f"{arguments.verb} of {arguments.root}: {told(trouble)}\n  next: mend that, or release again")
         return 1
     return 0
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .bounded import BoundedConnection
 from .contract import Contract, Service
 from .failure import Failure
 from .foreign import brief
@@ -18,20 +18,6 @@ GOOD_IN_A_ROW = 3  # one good answer of several workers proves little
 PAUSE = 0.2  # seconds between two questions
 ASKING = 1.0  # seconds between two questions to the process manager: one may start a program
 LARGEST = 1_000_000  # bytes of an answer that are read
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self) -> None:
-        """Connect to the socket's path."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 @dataclass(frozen=True)
@@ -52,10 +38,10 @@ class Answer:
 
 
 def connection(contract: Contract, service: Service, instance: str, timeout: float) -> http.client.HTTPConnection:
-    """Return a connection to the instance's own socket or port."""
+    """Return a connection to the instance's own socket or port; `timeout` bounds the whole answer."""
     if service.listen == "port":
-        return http.client.HTTPConnection("127.0.0.1", service.ports[instance], timeout=timeout)
-    return UnixConnection(str(contract.runtime_of(instance) / f"{service.name}.sock"), timeout)
+        return BoundedConnection(f"127.0.0.1:{service.ports[instance]}", timeout)
+    return BoundedConnection("localhost", timeout, path=str(contract.runtime_of(instance) / f"{service.name}.sock"))
 
 
 def get(connected: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> Answer:
@@ -113,6 +99,8 @@ def gate(contract: Contract, service: Service, instance: str, release: str, aliv
                 last = f"{dead}; {last}"
                 break
         time.sleep(PAUSE)
+    if not last:
+        last = f"its last {good} answers were good, {GOOD_IN_A_ROW} in a row are wanted within its boot_timeout"
     where = f"{contract.host}: {service.name}@{instance}"
     raise Failure(
         "unhealthy",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import locking
 from .foreign import visible
 
 FIRST = "0" * 64
 LONGEST = 2000  # characters of one text of a record
 BLOCK = 65536  # bytes that are read at once
 DAMAGED = "journal damaged"
+WAIT = 10.0  # seconds: whoever writes a record has the journal for a moment only
 
 
 def now() -> str:
@@ -82,10 +83,11 @@ def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
 
     After a record that cannot be read a record says so first, and the chain goes on behind it: a release, a rollback
     or a boot must not depend on what stands in the journal, and `first_break` still names the damaged one.
+    Raises Failure (refused), with the holder's name, when another process keeps the journal locked.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = locking.opened(path, os.O_APPEND)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        locking.wait_for(descriptor, path, WAIT)
         last = _last_line(descriptor)
         before = _parsed(last) if last is not None else None
         number = before["seq"] + 1 if before else _count(path) + 1

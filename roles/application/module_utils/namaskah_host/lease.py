@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import journal, workers
+from . import journal, locking, workers
 from .contract import Contract
 from .failure import Failure
 from .files import lock, read_json, write_json
@@ -26,6 +26,12 @@ def lease_file(contract: Contract) -> Path:
 def work_lock(contract: Contract) -> Path:
     """Return the file whose flock whoever works shares: a dead controller frees nothing that still works."""
     return contract.root / "lease.lock"
+
+
+def locked_files(contract: Contract) -> list[Path]:
+    """Return the files of this root that are locked: an earlier version made them for everybody to read."""
+    root = contract.root
+    return [root / "journal.jsonl", *root.glob("*.lock"), *(root / "venvs").glob("*.lock")]
 
 
 def recorded(contract: Contract) -> dict[str, Any] | None:
@@ -71,11 +77,12 @@ def acquire(
         left = [worker.as_dict() for worker in workers.end(work_lock(contract))]
         if left:
             note(contract, run, "ended what was left at work", of=before["run"], processes=left)
+    locking.close_to_others(locked_files(contract))
     try:
         with lock(work_lock(contract), MOMENT):
             lease, taken = _written(contract, run, proved)
     except Failure as failure:
-        if failure.what == "lock the host":
+        if failure.what == locking.WHAT:
             raise _at_work(contract) from None
         raise
     note(contract, run, "lease taken", fence=lease["fence"], **taken)
@@ -86,7 +93,7 @@ def _at_work(contract: Contract) -> Failure:
     """Return the refusal while somebody works here, whatever the record says."""
     known = recorded(contract) or {"run": "?", "by": "?", "since": "?"}
     names = ", ".join(f"{worker.name} (pid {worker.pid})" for worker in workers.found(work_lock(contract)))
-    return held(contract, known, f"a step still works here: {names or 'of another user'}")
+    return held(contract, known, f"a step still works here: {names or locking.holders(work_lock(contract))}")
 
 
 def _claim(lease: dict[str, Any], run: dict[str, Any], proved: dict[str, Any] | None) -> str:

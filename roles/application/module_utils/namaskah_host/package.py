@@ -10,6 +10,7 @@ from types import ModuleType
 
 # Named one by one, for a run's payload on a host holds only what is imported by name.
 from . import (
+    bounded,
     commands,
     connections,
     contract,
@@ -22,16 +23,18 @@ from . import (
     instances,
     journal,
     launch,
+    locking,
     managers,
     processes,
     release,
     supervisor_rpc,
     switch,
+    workers,
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal, launch,
-    managers, processes, release, supervisor_rpc, switch,
+    bounded, commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal, launch,
+    locking, managers, processes, release, supervisor_rpc, switch, workers,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file

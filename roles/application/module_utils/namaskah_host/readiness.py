@@ -7,12 +7,13 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from . import drift, front, front_checks, launch, lease, switch
 from .commands import URL_PASSWORD, run
-from .contract import INSTANCES, Contract
+from .contract import INSTANCES, Contract, Health
 from .failure import Complaint, Failure
 from .foreign import brief
 from .managers import PM2, SYSTEMCTL
@@ -29,6 +30,18 @@ RELEASE_FLOOR = 500 * 1024 * 1024  # bytes that a release with its virtualenv is
 INODE_FLOOR = 20_000
 NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 SKEW = 60.0  # seconds between two clocks that certificates and leases bear
+
+
+def unknown_words(contract: Contract) -> Iterator[Complaint]:
+    """A misspelt word of a health check would silently do nothing, for hosts pass over what a newer version wrote."""
+    known = {entry.name for entry in fields(Health)}
+    places = [("namaskah_health_defaults", contract.health_defaults)]
+    places += [
+        (f"namaskah_services.{name}.health", entry.get("health") or {}) for name, entry in contract.services.items()
+    ]
+    for place, given in places:
+        for word in sorted(set(given) - known):
+            yield "words", f"{place} has the unknown word {word!r}", f"known are {', '.join(sorted(known))}"
 
 
 def words(contract: Contract) -> Iterator[Complaint]:
@@ -253,6 +266,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
         needs_source = [lambda: repository(contract), lambda: state(contract, run_facts)]
     checks: list[Callable[[], Iterator[Complaint]]] = [
         lambda: words(contract),
+        lambda: unknown_words(contract),
         lambda: passwords(contract),
         lambda: folders(contract),
         lambda: environment_files(contract),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from .health import UnixConnection
+from .bounded import BoundedConnection
 
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults
 DEFAULT = "http://localhost:9001"  # what supervisorctl takes where no serverurl is given
@@ -45,11 +45,7 @@ class _Transport(xmlrpc.client.Transport):
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """Return the connection; the name and password of `host` become headers."""
         address, self._extra_headers, _ = self.get_host_info(host)
-        connection = (
-            UnixConnection(self.path, self.timeout)
-            if self.path
-            else http.client.HTTPConnection(address, timeout=self.timeout)
-        )
+        connection = BoundedConnection(address, self.timeout, path=self.path)
         self._connection = host, connection  # what close() closes
         return connection
 

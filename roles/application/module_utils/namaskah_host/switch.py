@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import front, journal
-from .contract import Contract, other
+from .contract import Contract, of_known, other
 from .failure import Failure
 from .files import link_target, lock, point, read_json, sync_folder, write_json
 from .instances import Instance
@@ -57,9 +57,14 @@ def switch_file(contract: Contract) -> Path:
 
 
 def read(contract: Contract) -> Switch | None:
-    """Return the recorded switch, or None when `current` is final."""
-    raw = read_json(switch_file(contract))
-    return Switch(**raw) if raw else None
+    """Return the recorded switch, or None when `current` is final; raises Failure when it cannot be read."""
+    path = switch_file(contract)
+    raw = read_json(path)
+    try:
+        return of_known(Switch, raw) if raw else None
+    except TypeError as error:
+        advice = "look at it: it should be gone when no release is under way"
+        raise Failure("failed", "read a record", str(path), f"it is no record of a switch: {error}", advice) from None
 
 
 def write(contract: Contract, switch: Switch) -> Switch:
@@ -73,6 +78,15 @@ def clear(contract: Contract) -> None:
     with contextlib.suppress(FileNotFoundError):
         switch_file(contract).unlink()
         sync_folder(contract.root)
+
+
+def lay_aside(contract: Contract) -> Path:
+    """Keep a record that cannot be read beside its place, and return where it lies."""
+    path = switch_file(contract)
+    aside = path.with_name(f"{path.name}.unreadable")
+    path.replace(aside)
+    sync_folder(contract.root)
+    return aside
 
 
 @contextlib.contextmanager
@@ -156,7 +170,7 @@ def arm(contract: Contract, run: dict[str, Any], old: Instance | None, new: Inst
         new.name,
         boot_id(),
         clock() + seconds,
-        was=str(new.release.record["state"]),
+        was=str(new.release.record.get("state", "prepared")),
     )
     return write(contract, switch)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.namaskah_host.commands import conceal
+from ansible.module_utils.namaskah_host.contract import of_known
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import last_line
 
@@ -43,7 +44,7 @@ class Reviewed:
 def from_dict(known: Mapping[str, Any]) -> Reviewed:
     """Return what `as_dict` gave."""
     judged = [
-        Judged(one["sql"], one["lock"], [Finding(**finding) for finding in one["findings"]])
+        Judged(one["sql"], one["lock"], [of_known(Finding, finding) for finding in one["findings"]])
         for one in known["statements"]
     ]
     return Reviewed(known["name"], tuple(judged))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.namaskah_host import locking
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_json
 
@@ -199,7 +200,7 @@ def _alone(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            why, next_step = "another copy is being made", "wait for its end"
+            why, next_step = f"{locking.holders(root / _OUTGOING)} makes another copy", "wait for its end"
             raise Failure("refused", "Backups are being copied already", str(root), why, next_step) from None
         for left in (root / _OUTGOING).iterdir():
             shutil.rmtree(left, ignore_errors=True)

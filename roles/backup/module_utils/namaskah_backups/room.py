@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible.module_utils.namaskah_host import locking
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import sync_folder
 
@@ -20,6 +21,7 @@ from . import manifest
 from .settings import Settings
 
 _LOCK = ".lock"
+_USED = 60.0  # seconds in which a pruning that has the backup is done with it
 
 
 @contextlib.contextmanager
@@ -37,8 +39,7 @@ def held(settings: Settings) -> Iterator[int]:
         raise Failure("refused", "Backups cannot be written", str(root), str(error), next_step) from error
     try:
         while not _locked(descriptor, settings):
-            settings.left()
-            time.sleep(1)
+            _wait_on(settings)
         os.ftruncate(descriptor, 0)
         holder = {
             "run": settings.run.get("id", ""),
@@ -50,6 +51,16 @@ def held(settings: Settings) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _wait_on(settings: Settings) -> None:
+    """Wait a second for the run's own backup; raises Failure (timeout) with who makes it when there is no time left."""
+    try:
+        settings.left()
+    except Failure as over:
+        why = f"{locking.holders(settings.root / _LOCK)} still makes the one that this run began; {over.why}"
+        raise Failure(over.kind, "Wait for the backup", over.where, why, over.next_step) from None
+    time.sleep(1)
 
 
 def _locked(descriptor: int, settings: Settings) -> bool:
@@ -68,7 +79,7 @@ def _locked(descriptor: int, settings: Settings) -> bool:
             if settings.run.get("resume") and holder["run"] == settings.run["id"]:
                 return False
         except (ValueError, KeyError, TypeError):
-            why = "another one works there"
+            why = f"{locking.holders(settings.root / _LOCK)} works there"
         where = str(settings.root)
         raise Failure("refused", "A backup is being made already", where, why, "wait for its end") from None
     return True
@@ -76,10 +87,13 @@ def _locked(descriptor: int, settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def used(folder: Path) -> Iterator[None]:
-    """Use a backup: no pruning removes it until the block ends, or the process does. Any number may at once."""
+    """Use a backup: no pruning removes it until the block ends, or the process does. Any number may at once.
+
+    Raises Failure (refused) where a pruning has it for longer than a moment.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        locking.wait_for(descriptor, folder, _USED, shared=True)
         yield
     finally:
         os.close(descriptor)

@@ -8,6 +8,7 @@ import re
 import socket
 from dataclasses import dataclass
 
+from ansible.module_utils.namaskah_host.bounded import BoundedSocket
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import brief, lines
 
@@ -99,8 +100,7 @@ class HAProxy:
                 "correct balancer_backend or balancer_server in the inventory",
             )
         try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(SECONDS)
+            with BoundedSocket(socket.AF_UNIX, SECONDS) as connection:
                 connection.connect(self.path)
                 connection.sendall(f"{command}\n".encode())
                 return _all_of(connection)

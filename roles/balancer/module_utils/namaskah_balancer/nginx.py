@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible.module_utils.namaskah_host.bounded import BoundedConnection
 from ansible.module_utils.namaskah_host.commands import run
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
@@ -182,7 +183,7 @@ def _place(text: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, in
 def _complaint(server: str, probe: Probe) -> str:
     """Ask a server as nginx would reach it; return what is wrong, or ""."""
     name, _, port = server.rpartition(":")
-    connection = http.client.HTTPConnection(name.strip("[]"), int(port), timeout=probe.timeout)
+    connection = BoundedConnection(f"{name}:{port}", probe.timeout)
     try:
         connection.request("GET", probe.path, headers={"Host": probe.host or name, "Connection": "close"})
         status = connection.getresponse().status
