@@ -15,15 +15,8 @@ FRAMEWORKS = re.compile(
 # Where an application may be named: the samples and their tests, the presets, what explains them to people, and
 # pinned packages.
 FREE_TO_NAME = (
-    *(
-        "examples/",
-        "tests/examples/",
-        "tests/lab/",
-        "tests/support/samples/",
-        "tests/support/lab/",
-        "roles/application/presets/",
-    ),
-    *("docs/", "README.md", "CHANGELOG.md", "requirements/"),
+    *("examples/", "tests/examples/", "tests/lab/", "tests/museum/", "tests/support/samples/", "tests/support/lab/"),
+    *("roles/application/presets/", "docs/", "README.md", "CHANGELOG.md", "requirements/"),
 )
 THIS = "tests/playbooks/test_names.py"
 ADDRESS = re.compile(r"\b(?:https?|ftp|git)://([A-Za-z0-9.-]+\.[A-Za-z]{2,})\b")
