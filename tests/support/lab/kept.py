@@ -54,7 +54,8 @@ def released(sample: str, variables: Mapping[str, Any], *, app: int = 2) -> Iter
         return KeptFleet(lab, sample, dict(variables))
 
     folder = cache_dir() / f"fleet-{_key(sample, variables, app)}"
-    with exclusive(folder.with_suffix(".lock")):
+    # Two locks: who makes the disks keeps other makers out, but never waits for those who use them already.
+    with exclusive(folder.with_suffix(".making")):
         if not folder.is_dir():
             _forget_others(folder)
             _make(make, app, folder)
