@@ -72,6 +72,10 @@ def test_an_export_is_the_files_of_the_commit(tmp_path: Path, remote: Remote, re
     contract: Any = SimpleNamespace(root=root, releases=root / "releases", repository=str(remote.bare), host="app1")
     release = RELEASE.format(commit[:12])
     build = Build(contract, {"release": release, "commit": commit})
+    # What an older version had made under the same configuration.
+    (root / "repo.git").mkdir()
+    (root / "repo.git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (root / "repo.git" / "config").write_text("[extensions]\n\tobjectformat = sha256\n")
     build._fetch()
     build._export()
     folder = root / "releases" / release
