@@ -11,7 +11,7 @@ import click
 
 from namaskah_deploy import __version__, commands, environments, words
 from namaskah_deploy.errors import Refused
-from namaskah_deploy.foreign import visible
+from namaskah_deploy.foreign import inert, visible
 
 if TYPE_CHECKING:
     from namaskah_deploy.surroundings import Surroundings
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str] | None = None, surroundings: "Surroundings | No
     except Refused as refusal:
         click.echo(visible(str(refusal)), err=True)
         if "--json" in words_given:
-            click.echo(json.dumps(_document(refusal), indent=2, ensure_ascii=False))
+            click.echo(json.dumps(inert(_document(refusal)), indent=2, ensure_ascii=False))
         return _REFUSED
     except click.ClickException as error:
         error.show()

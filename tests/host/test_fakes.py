@@ -198,7 +198,9 @@ def read_by_the_runner(module: str, told: Answer) -> set[str]:
     noted: set[str] = set()
     bad = bool(told.get("failed"))
     data = {"role": PHASES[module], "task": "task", "task_action": module, "host": "web1", "res": Read(told, noted)}
-    event = events.parse({"event": "runner_on_failed" if bad else "runner_on_ok", "event_data": data})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "inert", lambda value: value)  # the door looks at every text, whoever reads it later
+        event = events.parse({"event": "runner_on_failed" if bad else "runner_on_ok", "event_data": data})
     assert isinstance(event, HostResult)
     results = (Result("web1", event.phase, module, event.result or {}),)
     failures = (Failed("web1", event.phase, "task", event.failure),) if event.failure else ()

@@ -21,6 +21,9 @@ from ansible.module_utils.namaskah_host.health import Answer, complaint
 WARNING = "sudo: unable to resolve host app1: Name or service not known"
 
 
+PROCESS = {"pid": 1, "parent": 0, "state": "S", "started": 1.5, "cwd": "/a\udcff", "environment": {}}
+
+
 def program(folder: Path, text: str) -> str:
     """A program that warns on standard error first, as sudo does on a host whose name does not resolve."""
     path = folder / "program"
@@ -40,8 +43,8 @@ def other_user(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_warning_is_no_part_of_the_list_of_processes(
     tmp_path: Path, other_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observed, "PROGRAM", program(tmp_path, """echo '[{"pid": 1, "cwd": "/a\\udcff"}]'"""))
-    assert observed.running_processes(other_user) == [{"pid": 1, "cwd": r"/a\udcff"}]
+    monkeypatch.setattr(observed, "PROGRAM", program(tmp_path, f"printf '%s' '{json.dumps([PROCESS])}'"))
+    assert observed.running_processes(other_user) == [{**PROCESS, "cwd": r"/a\udcff"}]
 
 
 def test_what_is_no_list_of_processes_is_told_in_words(
@@ -65,6 +68,18 @@ def test_pm2_is_understood_beside_a_warning_and_a_greeting(
     assert (unit.active, unit.pid) == (True, 7)
     monkeypatch.setattr(managers, "PM2", program(tmp_path, "echo nothing of use"))
     with pytest.raises(Failure, match="nothing of use"):
+        managers.Pm2(other_user).unit(SimpleNamespace(name="web"), "blue")  # type: ignore[arg-type]  # its name alone
+
+
+@pytest.mark.parametrize("told", ["{}", "[1]", '[{"pid": 1}]', "null", "", "[" * 9999])
+def test_json_of_another_form_is_told_in_words(
+    tmp_path: Path, other_user: Any, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setattr(observed, "PROGRAM", program(tmp_path, f"printf '%s' '{told}'"))
+    with pytest.raises(Failure, match="was to print"):
+        observed.running_processes(other_user)
+    monkeypatch.setattr(managers, "PM2", program(tmp_path, f"printf '%s' '{told}'"))
+    with pytest.raises(Failure, match="was to print"):
         managers.Pm2(other_user).unit(SimpleNamespace(name="web"), "blue")  # type: ignore[arg-type]  # its name alone
 
 

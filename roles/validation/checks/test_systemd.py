@@ -20,7 +20,7 @@ def units(host: Host, contract: dict[str, Any], live: Live) -> dict[tuple[str, s
     names = [f"{contract['app']}-{name}@{instance}.service" for name, instance in pairs]
     blocks = output(host, "systemctl show --no-pager --" + " %s" * len(names), *names).split("\n\n")
     return {
-        pair: dict(line.partition("=")[::2] for line in block.splitlines())
+        pair: dict(line.partition("=")[::2] for line in block.split("\n"))
         for pair, block in zip(pairs, blocks, strict=True)
     }
 

@@ -112,6 +112,8 @@ class Build:
         return True
 
     def _fetch(self) -> None:
+        if mirror.is_of_another_form(self._mirror):
+            shutil.rmtree(self._mirror)
         if not (self._mirror / "HEAD").exists():
             words = ["init", "--quiet", "--bare", "--template=", str(self._mirror)]
             run([*GIT, *words], what="make the mirror", timeout=30, env=mirror.alone())

@@ -111,5 +111,16 @@ def parsed(output: str, *, what: str, program: str, next_step: str) -> Any:
     try:
         return json.loads(output)
     except (ValueError, RecursionError):
-        why = f"{program} was to print JSON, and printed {brief(output)!r}"
-        raise Failure("failed", what, program, why, next_step) from None
+        raise _odd(output, "JSON", what, program, next_step) from None
+
+
+def listed(output: str, names: Sequence[str], *, what: str, program: str, next_step: str) -> list[dict[str, Any]]:
+    """Return the entries of a program's output, each of which has to have these names. Raises Failure like `parsed`."""
+    found = parsed(output, what=what, program=program, next_step=next_step)
+    if isinstance(found, list) and all(isinstance(one, dict) and one.keys() >= set(names) for one in found):
+        return found
+    raise _odd(output, f"a JSON list of entries with {', '.join(names)}", what, program, next_step)
+
+
+def _odd(output: str, form: str, what: str, program: str, next_step: str) -> Failure:
+    return Failure("failed", what, program, f"{program} was to print {form}, and printed {brief(output)!r}", next_step)

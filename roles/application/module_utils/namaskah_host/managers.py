@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from . import supervisor_rpc as rpc
-from .commands import parsed, run
+from .commands import listed, run
 from .contract import Contract, Service
 from .failure import Failure
 from .foreign import brief, lines
@@ -167,13 +167,17 @@ class Pm2(Manager):
     def _unit(entry: dict[str, Any] | None) -> Unit:
         if entry is None:
             return Unit(active=False, pid=None, restarts=0)
-        facts = entry["pm2_env"]
-        waiting = facts["status"] == "waiting restart"
-        return Unit(
-            waiting or facts["status"] in ("online", "launching", "stopping"),
-            entry["pid"] or None,
-            int(facts["restart_time"]) or int(waiting),
-        )
+        try:
+            facts = entry["pm2_env"]
+            waiting = facts["status"] == "waiting restart"
+            return Unit(
+                waiting or facts["status"] in ("online", "launching", "stopping"),
+                entry["pid"] or None,
+                int(facts["restart_time"]) or int(waiting),
+            )
+        except (KeyError, TypeError, ValueError):
+            why = f"it was to tell status and restart_time, and told {brief(repr(entry))}"
+            raise Failure("failed", "pm2 jlist", PM2, why, "run `pm2 jlist` by hand: is it another version?") from None
 
     def _entries(self) -> dict[str, dict[str, Any]]:
         """Return what the daemon knows, by the applications' names."""
@@ -181,7 +185,8 @@ class Pm2(Manager):
         # A daemon that has just been started greets before it answers.
         start = output.find("[{") if "[{" in output else output.rfind("[]")
         next_step = f"as root: su -s /bin/sh {self.contract.app_user} -c 'pm2 jlist'"
-        told = parsed(output[max(start, 0) :], what="pm2 jlist", program=PM2, next_step=next_step)
+        names = ("name", "pid", "pm2_env")
+        told = listed(output[max(start, 0) :], names, what="pm2 jlist", program=PM2, next_step=next_step)
         return {entry["name"]: entry for entry in told}
 
     def _pm2(self, words: list[str], timeout: float) -> str:
@@ -217,9 +222,14 @@ class Supervisor(Manager):
     def _unit(self, service: Service, instance: str) -> Unit:
         # The daemon does not count restarts: BACKOFF says that one is due.
         told = self._ask("getProcessInfo", service, instance, 10)
-        state = told["statename"]
+        try:
+            state, pid = str(told["statename"]), int(told["pid"])
+        except (KeyError, TypeError, ValueError):
+            why = f"supervisord was to tell statename and pid, and told {brief(repr(told))}"
+            next_step = "run `supervisorctl status` by hand: is it another version?"
+            raise Failure("failed", "getProcessInfo", self.contract.supervisor_config, why, next_step) from None
         return Unit(
-            state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF"), told["pid"] or None, 1 if state == "BACKOFF" else 0
+            state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF"), pid or None, 1 if state == "BACKOFF" else 0
         )
 
     def _ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from .commands import run
 from .contract import Contract
@@ -51,6 +52,14 @@ def with_remote() -> dict[str, str]:
 def alone() -> dict[str, str]:
     """Return git's environment where it works on the copy alone: filters, attributes and formats are nobody's own."""
     return with_remote() | NOBODYS
+
+
+def is_of_another_form(copy: Path) -> bool:
+    """Return whether a copy was made in SHA-256, as a setting of the deploy user once had it: it takes no commit."""
+    try:
+        return "sha256" in (copy / "config").read_text(encoding="utf-8", errors="replace").lower()
+    except FileNotFoundError:
+        return False
 
 
 def name_of(release: str) -> str:

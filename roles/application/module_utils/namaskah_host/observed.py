@@ -6,11 +6,12 @@ import os
 from typing import Any
 
 from . import processes
-from .commands import parsed, run
+from .commands import listed, run
 from .contract import Contract
 from .foreign import inert
 from .managers import as_root, runs_as_other_user
 
+TOLD = ("pid", "parent", "state", "started", "cwd", "environment")
 PROGRAM = "/usr/local/lib/namaskah/{app}/processes"
 
 
@@ -23,5 +24,5 @@ def running_processes(contract: Contract) -> list[dict[str, Any]]:
     next_step = f"provision the host: {program} or its exact sudo line is missing, or not ours"
     output = run(as_root(contract.app_user, [program]), what=what, timeout=20, next_step=next_step)
     # A folder that an older such program read may hold half of a pair, which no result may carry.
-    found: list[dict[str, Any]] = inert(parsed(output, what=what, program=program, next_step=next_step))
+    found: list[dict[str, Any]] = inert(listed(output, TOLD, what=what, program=program, next_step=next_step))
     return found

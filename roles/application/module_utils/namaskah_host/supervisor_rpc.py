@@ -63,7 +63,7 @@ def call(config: str, verb: str, words: Sequence[Any], timeout: float) -> Any:
         raise FaultError(fault.faultCode, fault.faultString) from None
     except xmlrpc.client.ProtocolError as error:
         raise UnansweredError(f"{path or url.rpartition('@')[2]} answered {error.errcode} {error.errmsg}") from None
-    except (OSError, http.client.HTTPException, xmlrpc.client.Error, xml.parsers.expat.ExpatError) as error:
+    except (OSError, http.client.HTTPException, xmlrpc.client.Error, xml.parsers.expat.ExpatError, ValueError) as error:
         raise UnansweredError(f"{path or url.rpartition('@')[2]}: {type(error).__name__}: {error}") from None
 
 

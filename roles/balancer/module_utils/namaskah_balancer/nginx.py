@@ -19,7 +19,7 @@ from ansible.module_utils.namaskah_host.bounded import BoundedConnection
 from ansible.module_utils.namaskah_host.commands import run
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
-from ansible.module_utils.namaskah_host.foreign import lines
+from ansible.module_utils.namaskah_host.foreign import brief, lines
 
 from . import upstream
 from .view import View
@@ -188,7 +188,7 @@ def _complaint(server: str, probe: Probe) -> str:
         connection.request("GET", probe.path, headers={"Host": probe.host or name, "Connection": "close"})
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return f"does not answer GET {probe.path}: {error}"
+        return f"does not answer GET {probe.path}: {brief(str(error))}"
     finally:
         connection.close()
     return "" if status == probe.status else f"answered GET {probe.path} with {status}, not {probe.status}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible.module_utils.namaskah_host.commands import parsed, run
+from ansible.module_utils.namaskah_host.commands import listed, parsed, run
 from ansible.module_utils.namaskah_host.failure import Failure
 
 STANZA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -115,7 +115,8 @@ class Stanza:
     def _told(self) -> Any:
         said = self._ask("--output=json", "info")
         next_step = "run the command by hand: point_in_time_command may be a wrapper that prints of its own"
-        return parsed(said, what="ask pgBackRest: info", program=str(self.command[-1]), next_step=next_step)
+        what = "ask pgBackRest: info"
+        return listed(said, ("name",), what=what, program=str(self.command[-1]), next_step=next_step)
 
     def _ask(self, *words: str) -> str:
         return run(
