@@ -23,6 +23,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("from", "target", ("live", "release")),
     ("from", "activation", ("from",)),
     ("to", "target", ("target", "release")),
+    ("static files without a place in the pool", "preparation", ("unpooled",)),
     ("backup", "backup", ("id",)),
     ("files archived", "backup", ("archive", "files")),
     ("backup proof", "backup", ("proof",)),

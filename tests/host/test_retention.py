@@ -34,6 +34,8 @@ def add(contract: Contract, number: int, state: str, tag: str = "") -> Release:
     confirmed = f"2026-01-{number:02d}" if state in ("live", "superseded") else ""
     write_json(release.folder / ".release.json", {"id": release.id, "state": state, "tag": tag, "venv": "v",
                                                   "commit": "a" * 40, "confirmed": confirmed})  # fmt: skip
+    (release.folder / ".namaskah").mkdir()
+    write_json(release.folder / ".namaskah" / "launch.json", {"services": {}, "venv": str(contract.root / "venvs/v")})
     return release
 
 
@@ -85,4 +87,20 @@ def test_folders_without_record_and_unneeded_virtualenvs_go(contract: Contract) 
     dropped = retention.prune(contract)
     assert dropped["unfinished"] == [f"20260102T000000Z-{'b' * 12}"]
     assert dropped["venvs"] == ["unneeded"]
+    assert (contract.root / "venvs" / "v").is_dir()
+
+
+def test_what_runs_stays_also_where_its_record_cannot_be_read(contract: Contract) -> None:
+    """Neither the live release nor the packages that it runs may be taken for the rest of a killed build."""
+    live, old = add(contract, 1, "live"), add(contract, 2, "superseded")
+    point(contract.current, f"releases/{live.id}")
+    point(contract.root / "instances" / "blue", f"../releases/{live.id}")
+    (live.folder / ".release.json").write_text("")
+    (old.folder / ".release.json").unlink()
+    (contract.root / "venvs" / "unneeded").mkdir()
+    dropped = retention.prune(contract)
+    assert (dropped["unfinished"], dropped["venvs"]) == ([old.id], ["unneeded"])
+    assert live.folder.is_dir()
+    (live.folder / ".namaskah" / "launch.json").unlink()
+    assert retention.prune(contract)["venvs"] == [], "nobody can tell what it needs"
     assert (contract.root / "venvs" / "v").is_dir()

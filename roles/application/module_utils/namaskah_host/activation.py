@@ -107,7 +107,7 @@ def _before(contract: Contract, run: dict[str, Any], release: Release, seconds: 
             return None
     if switch and switch.phase == "switched" and switch.new == release.id:
         return {"changed": False, "from": switch.old}
-    if run.get("resume") and live and live.id == release.id and live.record["state"] == "live":
+    if run.get("resume") and live and live.id == release.id and live.record.get("state") == "live":
         return {"changed": False, "from": None}
     return None
 
@@ -158,7 +158,7 @@ def stands(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
             return {"left": round(left, 1)}
         raise _too_late(contract, f"its time to be confirmed is over in {left:.0f} s")
     live = current(contract)
-    if live and live.id == run["release"] and live.record["state"] == "live":
+    if live and live.id == run["release"] and live.record.get("state") == "live":
         return {"left": None}
     raise _too_late(contract, f"it was returned before ({switch.why if switch else 'its record is gone'})")
 
@@ -185,7 +185,7 @@ def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
         if switch and switch.run == run["id"] and switch.phase == "switched":
             switches.confirm(contract, switch)
             return {"changed": True, "release": switch.new, "instead_of": switch.old}
-        if live and live.id == run["release"] and live.record["state"] == "live":
+        if live and live.id == run["release"] and live.record.get("state") == "live":
             return {"changed": False, "release": live.id, "instead_of": None}
     raise Failure(
         "failed",

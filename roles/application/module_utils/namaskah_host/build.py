@@ -19,7 +19,7 @@ from .files import point, sync_folder, write_json, write_text
 from .foreign import visible
 from .journal import now
 from .mirror import GIT, GIT_TIMEOUT
-from .release import Release
+from .release import OURS, RECORD, Release
 
 ROOM = 2**20  # bytes that records need
 FILES = 100  # and files
@@ -37,6 +37,7 @@ class Build:
         self.seconds: dict[str, float] = {}
         self.secrets: dict[str, str] = {}
         self.venv = Path()
+        self.unpooled: list[str] = []
 
     def prepare(self) -> dict[str, Any]:
         """Carry out every step in order; return what the report shows. Killed anywhere, it can be run again."""
@@ -67,7 +68,8 @@ class Build:
                 self.seconds[name] = round(time.monotonic() - begin, 3)
         except (Failure, OSError) as error:
             raise self._ended(error) from None
-        return {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
+        done = {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
+        return {**done, "unpooled": self.unpooled}
 
     def _ended(self, error: Failure | OSError) -> Failure:
         """Return the failure in the operator's words. On a full disk what is half made goes.
@@ -166,6 +168,21 @@ class Build:
                 str(folder),
                 visible(error + done.stderr.decode(errors="replace")).strip(),
                 "check the disk and the mirror with `git fsck`",
+            )
+        self._refuse_our_names()
+
+    def _refuse_our_names(self) -> None:
+        """Refuse a repository that has what the tool keeps in a release: it would be taken for the tool's own."""
+        folder = self.release.folder
+        found = [name for name in OURS if os.path.lexists(folder / name)]
+        if found:
+            shutil.rmtree(folder)
+            raise Failure(
+                "refused",
+                "export the commit",
+                self.contract.repository,
+                f"it has {', '.join(found)} at its top, and the tool keeps files of its own under these names",
+                "rename them in a new commit, or keep them out of the export: `NAME export-ignore` in .gitattributes",
             )
 
     # --- Environment and virtualenv ---------------------------------------------------------------
@@ -278,7 +295,7 @@ class Build:
                 for file in sorted(root.rglob("*"))
                 if file.is_file() and not file.is_symlink()
             }
-            publish(root, self.contract.shared / "assets" / self.contract.static_url.strip("/"), sums)
+            self.unpooled = publish(root, self.contract.shared / "assets" / self.contract.static_url.strip("/"), sums)
         write_json(self.release.folder / ".namaskah" / "static.json", sums)
 
     def _launchers(self) -> None:
@@ -309,7 +326,7 @@ class Build:
 
     def _record(self) -> None:
         write_json(
-            self.release.folder / ".release.json",
+            self.release.folder / RECORD,
             {
                 "id": self.release.id,
                 "commit": self.run["commit"],
@@ -329,14 +346,26 @@ class Build:
         sync_folder(self.contract.releases)
 
 
-def publish(root: Path, pool: Path, sums: dict[str, str]) -> None:
-    """Add collected files to the pool that all hosts keep for old pages; what is there is never overwritten."""
+def publish(root: Path, pool: Path, sums: dict[str, str]) -> list[str]:
+    """Add collected files to the pool that all hosts keep for old pages; what is there is never overwritten.
+
+    Return the names that have no place there, for an older release has a folder where they are files, or the reverse.
+    """
+    without = []
     for name in sums:
         place = pool / name
-        if place.exists():
+        if place.is_file():
             os.utime(place)  # its age counts from the last release that has it
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            without.append(name)
+            continue
+        if os.path.lexists(place):
+            without.append(name)
+            continue
         temporary = place.with_name(f".{place.name}.{os.getpid()}.new")
         shutil.copyfile(root / name, temporary)
         temporary.replace(place)
+    return without

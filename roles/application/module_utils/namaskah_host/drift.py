@@ -62,7 +62,7 @@ def of_release(contract: Contract) -> Iterator[tuple[str, str]]:
             yield "drift-current", "`current` exists but names no release"
         return
     if not live.complete:
-        yield "drift-current", f"`current` names {live.id}, which has no record"
+        yield "drift-current", f"`current` names {live.id}, whose record is missing or cannot be read"
         return
     state = live.record["state"]
     if state not in ("live", "provisional"):

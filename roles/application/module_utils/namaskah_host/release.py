@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from .contract import INSTANCES, Contract, Service
+from .failure import Failure
 from .files import link_target, point, read_json, write_json
 from .journal import now
 
+RECORD = ".release.json"
+OURS = (RECORD, ".namaskah", "run")  # at the top of a release: names that no repository may have
+_NEEDED = ("commit", "state", "venv")
 NAME = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$")
 
 
@@ -28,19 +32,32 @@ class Release:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The release's record; empty where prepare has not finished."""
-        return read_json(self.folder / ".release.json") or {}
+        """The release's record; empty where prepare has not finished, or where it cannot be read."""
+        return _record(self.folder / RECORD)
 
     @property
     def complete(self) -> bool:
-        """Whether prepare has finished it."""
-        return (self.folder / ".release.json").exists()
+        """Whether prepare has finished it: its own record says so, and what its launchers read is there.
+
+        A file of the same name in a repository is no such record, for it cannot know the name of the release.
+        """
+        record = self.record
+        return record.get("id") == self.id and record.keys() >= set(_NEEDED) and "services" in self.launch
+
+    @property
+    def launch(self) -> dict[str, Any]:
+        """What the release's launchers read; empty where prepare has not finished, or where it cannot be read."""
+        return _record(self.folder / ".namaskah" / "launch.json")
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """The services as they were agreed when this release was prepared."""
-        facts = read_json(self.folder / ".namaskah" / "launch.json")
-        return self.contract.services_of(facts["services"])
+        """The services as they were agreed when this release was prepared. Raises Failure where nobody can tell."""
+        try:
+            return self.contract.services_of(self.launch["services"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            where = str(self.folder / ".namaskah" / "launch.json")
+            why = f"{self.id} cannot be started: this file is missing or not as prepare wrote it ({error!r})"
+            raise Failure("failed", "read the services of a release", where, why, "release again") from None
 
     @property
     def instance(self) -> str | None:
@@ -53,17 +70,26 @@ class Release:
         """Write the release's state, with facts about the change, into its record."""
         record = self.record
         record.update(state=state, changed=now(), **facts)
-        write_json(self.folder / ".release.json", record)
+        write_json(self.folder / RECORD, record)
 
     def live_again(self) -> None:
         """Be live after a return: a confirmation that was killed half-way had called it superseded."""
-        if self.record["state"] != "live":
+        if self.record.get("state") != "live":
             self.mark("live")
 
     def take(self, instance: str) -> None:
         """Make this release the one that `instance` starts, with its sockets reached through the release."""
         point(self.folder / "run", str(self.contract.runtime_of(instance)))
         point(self.contract.root / "instances" / instance, f"../releases/{self.id}")
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Return what a file of a release holds; empty where it is missing or cannot be read, for one may be damaged."""
+    try:
+        found = read_json(path)
+    except (Failure, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def current(contract: Contract) -> Release | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import assets, mirror
 from .contract import INSTANCES, Contract
-from .release import Release, all_of, current, last_good_before, on_instance
+from .release import RECORD, Release, all_of, current, last_good_before, on_instance
 
 BAD_KEPT = 3  # failed releases kept as evidence besides the rules for good ones
 
@@ -52,7 +52,7 @@ def prune(contract: Contract) -> dict[str, Any]:
 
 def discard(release: Release) -> None:
     """Remove a release. The record goes first: a folder without record is no release, whatever happens next."""
-    (release.folder / ".release.json").unlink()
+    (release.folder / RECORD).unlink()
     shutil.rmtree(release.folder)
 
 
@@ -62,8 +62,11 @@ def folders(place: Path) -> list[Path]:
 
 
 def drop_unfinished(contract: Contract) -> list[str]:
-    """Remove folders that no prepare has finished; called under the lease, so nobody works on them."""
-    known = {release.id for release in all_of(contract)}
+    """Remove folders that no prepare has finished; called under the lease, so nobody works on them.
+
+    What runs stays, also where its record cannot be read.
+    """
+    known = {release.id for release in all_of(contract)} | protected(contract)
     leftovers = [entry for entry in folders(contract.releases) if entry.name not in known]
     for entry in leftovers:
         shutil.rmtree(entry)
@@ -71,10 +74,19 @@ def drop_unfinished(contract: Contract) -> list[str]:
 
 
 def drop_venvs(contract: Contract) -> list[str]:
-    """Remove virtualenvs that no release names."""
-    needed = {release.record["venv"] for release in all_of(contract)}
+    """Remove virtualenvs that no release names; none where it cannot be told what one that runs needs."""
+    releases = {release.id: release for release in all_of(contract)}
+    releases |= {name: Release(contract, name) for name in protected(contract) if (contract.releases / name).is_dir()}
+    needed = {_venv_of(release) for release in releases.values()}
+    if "" in needed:
+        return []
     unneeded = [entry for entry in folders(contract.root / "venvs") if entry.name not in needed]
     for entry in unneeded:
         shutil.rmtree(entry)
         entry.with_suffix(".lock").unlink(missing_ok=True)
     return [entry.name for entry in unneeded]
+
+
+def _venv_of(release: Release) -> str:
+    """Return the name of a release's virtualenv, by its record or by what its launchers read; "" where none tells."""
+    return str(release.record.get("venv") or Path(str(release.launch.get("venv") or "")).name)
