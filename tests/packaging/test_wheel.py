@@ -39,7 +39,6 @@ def test_nothing_but_package_and_content_is_in_the_wheel(wheel: Path) -> None:
     assert {name.split("/")[2] for name in packed if name.startswith("namaskah_deploy/content/")} == {
         "playbooks",
         "roles",
-        "tests",
         "ansible.cfg",
     }
 

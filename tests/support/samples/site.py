@@ -54,7 +54,10 @@ class Site:
             (self.sample.environment / ".complete").touch()
         self.sample.release(tag, self.root / "releases" / name, self.database)
         record = {"id": name, "commit": commit, "tag": tag, "venv": "one", "state": "prepared"}
-        write_json(self.root / "releases" / name / ".release.json", record)
+        release = self.root / "releases" / name
+        (release / ".namaskah").mkdir(exist_ok=True)
+        write_json(release / ".namaskah" / "launch.json", {"services": {}})  # nothing is served
+        write_json(release / ".release.json", record)
         return {"id": f"run-{self.number}", "by": "tests", "release": name, "commit": commit, "fence": 1}
 
     def migrate(self, tag: str) -> dict[str, Any]:
