@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
@@ -26,6 +27,7 @@ def _name_role_code_as_ansible_does() -> None:
 
 
 _name_role_code_as_ansible_does()
+gc.disable()  # until all is collected: what is imported meanwhile stays
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,6 +57,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("lab"):
                 item.add_marker(pytest.mark.skip(reason=LAB_REASON))
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage never look again at what lasts as long as the session."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

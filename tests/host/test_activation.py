@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_host import activation, guard, journal, pausing, switch
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
 from ansible.module_utils.namaskah_host.health import complaint
@@ -68,13 +69,15 @@ def test_a_worker_never_runs_beside_another(host: FolderHost) -> None:
     [
         pytest.param("dies at start", marks=pytest.mark.fault("release: does not start", ends="refused")),
         pytest.param("health 500", marks=pytest.mark.fault("release: unhealthy", ends="refused")),
+        pytest.param("dies after two seconds", marks=pytest.mark.fault("release: dies soon", ends="refused")),
     ],
 )
 def test_the_gate_refuses_a_broken_release_and_nothing_is_switched(host: FolderHost, behaviour: str) -> None:
     first = confirmed(host)
     broken = host.prepared(behaviour)
+    settling = Contract({**host.contract.raw, "settle": 4})
     with pytest.raises(Failure) as caught:
-        activation.activate(host.contract, broken, 60)
+        activation.activate(settling if "seconds" in behaviour else host.contract, broken, 60)
     assert caught.value.kind == "unhealthy"
     assert live(host) == first["release"]
     assert told(host, first, "blue") == ""

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.lab import kept
 from tests.support.lab.application import Application
 from tests.support.lab.guarded import guarded, guarded_fleet
+from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.lab import Lab
 from tests.support.lab.production_set import add_production_set, start_services
 from tests.support.lab.times import QUICK, SETTLE, SHORT, USUAL
@@ -48,9 +48,9 @@ def make_lab(lab_machine: None) -> Iterator[Callable[..., Lab]]:  # noqa: ARG001
 @pytest.fixture(scope="session")
 def dashboard_fleet(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
     """The dashboard on two hosts of its own lab, provisioned, v1.0.0 released once."""
-    variables = {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE}
-    with kept.released("dashboard", variables) as application:
-        yield application
+    fleet = Fleet("dashboard", {"dashboard": {"namaskah_service_defaults": QUICK, "namaskah_settle": SETTLE}})
+    with begun(fleet, KeptApplication) as applications:
+        yield applications["dashboard"]
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.building import build_wheel
-from tests.support.lab.application import Application
 from tests.support.lab.controller import TOOL, Controller
-from tests.support.lab.lab import Lab
-from tests.support.lab.production_set import add_production_set
+from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.times import QUICK
 from tests.support.project import ROOT
 
@@ -29,15 +27,14 @@ def controller(lab_machine: None, tmp_path_factory: pytest.TempPathFactory) -> I
     """A controller, an application host and a database host, all Debian 13, provisioned."""
     wheels = tmp_path_factory.mktemp("wheels")
     wheel = build_wheel(wheels)
-    with Lab.create() as lab:
-        lab.add_host("desk", group="controller", suite="trixie")
-        add_production_set(lab, app=1, suite="trixie")
+    fleet = Fleet("trixie", {"dashboard": {"namaskah_service_defaults": QUICK}}, app=1, suite="trixie", released=False)
+    with begun(fleet, KeptApplication) as applications:
+        lab = applications["dashboard"].lab
+        desk = lab.add_host("desk", group="controller", suite="trixie")
+        desk.boot()
         lab.add_wheels(ROOT / "requirements" / "run.txt", suites=["trixie"])
         lab.wheels.add(wheels)
-        application = Application(lab, "dashboard", {"namaskah_service_defaults": QUICK})
-        application.prepare()
-        application.provision()
-        made = Controller(lab.hosts["desk"], application)
+        made = Controller(desk, applications["dashboard"])
         made.install(f"{lab.wheels.url}{wheel.name}")
         made.furnish()
         yield made

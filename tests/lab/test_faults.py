@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,21 +29,37 @@ from tests.support.lab.times import SHORT, USUAL
 pytestmark = pytest.mark.lab
 
 
+# A run that ends before it could confirm anything: what it switched need not wait long for it.
+SOON = {**SHORT, "namaskah_confirm_timeout": 30}
 # Records on a host's journal, by which a point of a release is known from outside.
 POINTS = ("lease taken", "prepare", "migrate", "activate", "switched", "confirmed")
+
+
+# A program each would cost more than the release: one asks ten times a second, each time on a new connection.
+ASK = [
+    "stdbuf",
+    "-oL",
+    "curl",
+    "-s",
+    "--rate",
+    "10/s",
+    "--max-time",
+    "10",
+    "-H",
+    "Connection: close",
+    "-o",
+    "/dev/null",
+]
+ASK += ["-w", "%{http_code}\n", "http://127.0.0.1/healthz?[1-20000]"]
 
 
 @contextmanager
 def asked_at_home(*hosts: Host) -> Iterator[None]:
     """Ask each host's front from the host itself all the time, for no load gets there; every answer has to be good."""
-    script = (
-        "while ! [ -e /run/asked-enough ]; do curl -sf -o /dev/null --max-time 10 http://127.0.0.1/healthz "
-        "&& echo good || echo bad; sleep 0.1; done"
-    )
     said: dict[str, list[str]] = {}
 
     def ask(host: Host) -> None:
-        said[host.name] = host.run(["sh", "-c", script], timeout=900).stdout.split()
+        said[host.name] = host.run(ASK, check=False, timeout=900).stdout.split()
 
     threads = [threading.Thread(target=ask, args=[host], daemon=True) for host in hosts]
     for thread in threads:
@@ -51,26 +68,25 @@ def asked_at_home(*hosts: Host) -> Iterator[None]:
         yield
     finally:
         for host in hosts:
-            host.run(["touch", "/run/asked-enough"])
+            host.run(["pkill", "-x", "curl"])
         for thread in threads:
             thread.join(30)
-        for host in hosts:
-            host.run(["rm", "/run/asked-enough"])
     for host in hosts:
-        assert said[host.name].count("bad") == 0, said
-        assert said[host.name].count("good") > 100, said
+        assert set(said[host.name]) == {"200"}, Counter(said[host.name])
+        assert len(said[host.name]) > 100, said
 
 
 @pytest.mark.fault("controller killed", ends="returned")
 def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log: FaultLog) -> None:
     """Kill -9 when the first host has switched: every host is back by itself, and no request was lost."""
+    quick.write(**SOON)
     before = quick.live_tags()
     first, second = quick.lab.group("app")
     with load_on(first) as one, load_on(second) as two, split_of(quick) as split:
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
         quick.await_act(first, "switched", running)
         kill_all(running)
-        wait_until(lambda: settled(quick, first) and settled(quick, second), 185)
+        wait_until(lambda: settled(quick, first) and settled(quick, second), 140)
         assert quick.live_tags() == before
     fault_log.site(one.report, two.report)
     for load in (one, two):
@@ -90,6 +106,7 @@ def test_a_run_that_lost_its_network_goes_on_when_it_is_back(quick: Application,
 
     One host's network is slow then: a release takes longer over it, and is the same.
     """
+    quick.write(**SOON)
     hosts = quick.lab.group("app")
     with asked_at_home(*hosts), split_of(quick) as split:
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
@@ -98,7 +115,7 @@ def test_a_run_that_lost_its_network_goes_on_when_it_is_back(quick: Application,
         for host in quick.lab.hosts.values():
             host.lose_controller()
         try:
-            wait_until(lambda: all(settled(quick, host) for host in hosts), SHORT["namaskah_confirm_timeout"] + 60)
+            wait_until(lambda: all(settled(quick, host) for host in hosts), SOON["namaskah_confirm_timeout"] + 60)
             output = quick.end(running)
             outage = time.monotonic() - begin
         finally:
@@ -204,10 +221,11 @@ def made_one(
     else:
         assert served == {"v1.0.0"}, output
         fault_log.ended("returned" if act == "switched" else "old release")
-    done = application.deploy("v1.0.0", "-e", '{"namaskah_allow": ["bad-release", "drift", "take-over"]}')
-    assert done.returncode == 0 or "live already" in done.stdout, output + done.stdout[-4000:]
-    assert set(application.live_tags().values()) == {"v1.0.0"}
-    no_lease_is_stranded(application)
+    # That a release goes on from here is what the next test begins with; where the hosts differ, it mends that first.
+    if len(served) > 1:
+        done = application.deploy("v1.0.0", "-e", '{"namaskah_allow": ["bad-release", "drift", "take-over"]}')
+        assert done.returncode == 0, output + done.stdout[-4000:]
+        no_lease_is_stranded(application)
 
 
 @pytest.mark.fault("process killed: new instance", ends="returned")
@@ -230,6 +248,7 @@ def test_a_killed_new_instance_is_not_believed(quick: Application) -> None:
 @pytest.mark.fault("process killed: old instance", ends="returned")
 def test_a_killed_old_instance_is_started_again_for_the_return(quick: Application) -> None:
     """The old instance is killed for good before the return needs it: the return starts it and gates it first."""
+    quick.write(**SOON)
     before = quick.live_tags()
     first = quick.lab.group("app")[0]
     old = first.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
@@ -237,7 +256,7 @@ def test_a_killed_old_instance_is_started_again_for_the_return(quick: Applicatio
     quick.await_act(first, "switched", running)
     kill_all(running)
     first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])
-    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 155)
+    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 110)
     assert quick.live_tags() == before
     for host in quick.lab.group("app"):
         consistent(quick, host)

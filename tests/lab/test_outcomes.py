@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.faults.plugin import FaultLog
 from tests.support.lab.application import Application
-from tests.support.lab.lab import Lab
+from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.outcomes import (
     End,
     answers,
@@ -30,7 +30,6 @@ from tests.support.lab.outcomes import (
     reverse_by_hand,
     running,
 )
-from tests.support.lab.production_set import add_production_set
 from tests.support.project import ROOT
 
 pytestmark = pytest.mark.lab
@@ -71,45 +70,25 @@ KINDS = {
 BROKEN = [(sample, tag) for sample, tags in EXPECTED.items() for tag in tags if tags[tag]["outcome"] in STATUS]
 
 
-class Samples(dict[str, Application]):
-    """The samples on one application host and one database host, each with v1.0.0 live from when it is asked for."""
-
-    def __init__(self, lab: Lab, manager: str) -> None:
-        super().__init__()
-        self.lab = lab
-        self.manager = manager
-
-    def __missing__(self, sample: str) -> Application:
-        """Release the sample's first version."""
-        self[sample] = released(self.lab, sample, self.manager)
-        return self[sample]
+Samples = Mapping[str, Application]
 
 
 @pytest.fixture(scope="module", params=["systemd", "pm2"])
 def samples(request: pytest.FixtureRequest, lab_machine: None) -> Iterator[Samples]:  # noqa: ARG001
-    """Both samples on the same hosts, under one process manager."""
-    with Lab.create() as lab:
-        add_production_set(lab, app=1, pm2=request.param == "pm2")
-        yield Samples(lab, request.param)
-
-
-def released(lab: Lab, sample: str, manager: str) -> Application:
-    """Provision the hosts for a sample and release its first version."""
-    application = Application(
-        lab,
-        sample,
-        {
+    """Both samples on one application host and one database host, under one process manager, each with v1.0.0 live."""
+    manager = request.param
+    variables = {
+        sample: {
             "namaskah_process_manager": manager,
             "namaskah_service_defaults": QUICK,
             "namaskah_settle": 2,
-            "provision_http_port": PORTS[sample],
-        },
-    )
-    application.prepare()
-    application.provision()
-    end = by_playbook(application, "v1.0.0")
-    assert end.status == 0, end.told[-6000:]
-    return application
+            "provision_http_port": port,
+        }
+        for sample, port in PORTS.items()
+    }
+    fleet = Fleet(f"outcomes-{manager}", variables, app=1, pm2=manager == "pm2")
+    with begun(fleet, KeptApplication) as applications:
+        yield applications
 
 
 def at_rest_with(application: Application, release: str) -> None:

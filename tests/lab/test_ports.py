@@ -1,6 +1,6 @@
 """Does a service that only speaks TCP move without a failed request, and does nginx's line follow every way back?
 
-The ledger on two ports, beside the dashboard on the dashboard's own hosts.
+The ledger on two ports, each host with nginx before it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from tests.support.lab.application import API_TOKEN, Application
 from tests.support.lab.host import Host
 from tests.support.lab.interrupted import kill_all, settled, wait_until
+from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.times import QUICK, SETTLE, USUAL
 from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
 
@@ -29,26 +30,17 @@ BROKEN_SITE = "/etc/nginx/conf.d/broken.conf"
 
 
 @pytest.fixture(scope="module")
-def ledger(dashboard: Application) -> Iterator[Application]:
+def ledger(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked for its effect
     """The ledger with its web service on two ports, v1.0.0 live."""
     web = {"command": COMMAND, "listen": "port", "ports": PORTS, "overlap": True, "health": {"path": "/healthz"}}
-    application = Application(
-        dashboard.lab,
-        "ledger",
-        {
-            "namaskah_service_defaults": QUICK,
-            "namaskah_services": {"web": web},
-            "namaskah_settle": SETTLE,
-            "provision_http_port": FRONT,
-        },
-    )
-    application.prepare()
-    application.provision()
-    done = application.deploy("v1.0.0")
-    assert done.returncode == 0, done.stdout[-6000:]
-    yield application
-    for host in application.lab.group("app"):
-        host.run(["rm", "-f", BROKEN_SITE])
+    variables = {
+        "namaskah_service_defaults": QUICK,
+        "namaskah_services": {"web": web},
+        "namaskah_settle": SETTLE,
+        "provision_http_port": FRONT,
+    }
+    with begun(Fleet("ports", {"ledger": variables}), KeptApplication) as applications:
+        yield applications["ledger"]
 
 
 def load_on(host: Host) -> Load:

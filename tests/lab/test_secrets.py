@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,12 @@ DATABASE = "/var/lib/postgresql/"
 
 
 class Evidence:
-    """What the commands said, what was seen meanwhile, and since when."""
+    """What the commands said, what was seen meanwhile, and since when; the hosts' own files are older."""
 
     def __init__(self, application: Guarded, sampler: Sampler) -> None:
         self.application = application
         self.sampler = sampler
-        self.since = application.since
+        self.since = time.time()
         self.said: dict[str, str] = {}
         self.ended: dict[str, int] = {}
         self.search = Search({**application.marks, "canary": CANARY})
@@ -133,7 +134,9 @@ def test_a_host_keeps_none(evidence: Evidence, name: str) -> None:
 def test_a_journal_keeps_none(evidence: Evidence, name: str) -> None:
     """The journal compresses what is long, so it is read by its own program; the kernel's messages are in it."""
     host = evidence.application.lab.hosts[name]
-    text = host.run(["journalctl", "--all", "--output=export", f"--since=@{int(evidence.since)}"]).stdout
+    text = host.run(
+        ["journalctl", "--all", "--merge", "--output=export", f"--since=@{int(evidence.application.since)}"]
+    ).stdout
     found = evidence.search.data(text.encode(errors="replace"))
     assert found == ({"canary"} if name == "app1" else set())
 
@@ -148,7 +151,11 @@ def test_the_places_that_are_meant_hold_them(evidence: Evidence) -> None:
 
 def searched(evidence: Evidence, host: Host) -> dict[str, list[str]]:
     """Search a whole host by the same code."""
-    asked = {"marks": {**evidence.application.marks, "canary": CANARY}, "folders": ["/"], "since": evidence.since}
+    asked = {
+        "marks": {**evidence.application.marks, "canary": CANARY},
+        "folders": ["/"],
+        "since": evidence.application.since,
+    }
     source = Path(sentinels.__file__).read_text()
     found: dict[str, list[str]] = json.loads(
         host.run(["python3", "-c", source], stdin=json.dumps(asked), timeout=300).stdout

@@ -143,6 +143,15 @@ HANG = {**QUORUM, "namaskah_step_timeout": 8}
         pytest.param({"b": "fails"}, ASK, 2, "oooo", "b (failed)", id="nobody to ask"),
         pytest.param(
             {"b": "hangs"},
+            {"namaskah_step_timeout": 8},
+            2,
+            "oooo",
+            "b (timed out)",
+            id="one hangs",
+            marks=pytest.mark.fault("step hangs", ends="returned", where="second wave"),
+        ),
+        pytest.param(
+            {"b": "hangs"},
             HANG,
             2,
             "NoNN",

@@ -48,15 +48,13 @@ class SuiteMinutes:
     def __init__(self) -> None:
         self.parts: dict[str, dict[str, float]] = defaultdict(dict)
         self.used: dict[str, float] = defaultdict(float)
-        self.last = processor_seconds()
+        self.meter = ProcessorMeter()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Send along, in a worker, what the processors did since the last report: for this part of the test."""
         report = yield
-        used = processor_seconds()
-        report.user_properties = [*item.user_properties, (USED, used - self.last)]
-        self.last = used
+        report.user_properties = [*item.user_properties, (USED, self.meter.since_last())]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -85,18 +83,37 @@ class SuiteMinutes:
             (root / WHOLE).touch()
 
 
-def processor_seconds() -> float:
-    """Return what the processors did for this process so far: itself, programs that it waited for, its lab's hosts.
+class ProcessorMeter:
+    """What the processors did for this process: itself, programs that it waited for, its lab's hosts.
 
-    What it starts and does not wait for, a server for example, counts when it ends.
+    What it starts and does not wait for, a server for example, counts when it ends, and where another program adopts it
+    not at all.
     """
-    mine = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    hosts = 0.0
+
+    def __init__(self) -> None:
+        self._own = _own_seconds()
+        self._labs: dict[str, float] = {}
+
+    def since_last(self) -> float:
+        """Return the seconds of processor since the last question, or since the meter was made."""
+        own, labs = _own_seconds(), _lab_seconds()
+        used = own - self._own + sum(seconds - self._labs.get(lab, 0) for lab, seconds in labs.items())
+        self._own, self._labs = own, labs  # a lab that is gone takes with it what it used since the last question
+        return used
+
+
+def _own_seconds() -> float:
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _lab_seconds() -> dict[str, float]:
+    """Return the seconds of processor of each lab of this process."""
+    labs = {}
     for place in (_GROUPS, _GROUPS / "unified"):
         for stat in place.glob(f"namaskah-lab-run-{os.getpid()}-*/cpu.stat"):
             with contextlib.suppress(OSError):
-                hosts += int(stat.read_text().split()[1]) / 1e6  # usage_usec comes first
-    return mine + hosts
+                labs[stat.parent.name] = int(stat.read_text().split()[1]) / 1e6  # usage_usec comes first
+    return labs
 
 
 def is_whole(config: pytest.Config, status: int) -> bool:

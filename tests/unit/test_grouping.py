@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
         ("tests/lab/test_outcomes.py::test_a[pm2-dashboard]", "outcomes on pm2"),
         ("tests/lab/test_outcomes.py::test_every_tag", "tests/lab/test_outcomes.py"),
         ("tests/lab/test_secrets.py::test_a[app1]", "guarded"),
-        ("tests/lab/test_ports.py::test_a", "one fleet"),
+        ("tests/lab/test_left_at_work.py::test_a", "one fleet"),
         ("tests/lab/provision/test_front.py::test_a", "provisioned"),
         ("tests/lab/provision/test_pm2.py::test_a", "tests/lab/provision/test_pm2.py"),
         ("tests/lab/test_host.py::test_a", "lab"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,8 @@ import pytest
 import yaml
 
 from tests.support.lab import sentinels
-from tests.support.lab.application import PLAYBOOK_SECONDS, Application, environment
-from tests.support.lab.lab import Lab
-from tests.support.lab.production_set import add_production_set
+from tests.support.lab.application import CONTROLLER, PLAYBOOK_SECONDS, environment
+from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.wheels import WHEEL_PORT
 from tests.support.project import ROOT
 
@@ -43,11 +41,13 @@ QUICK = {
 
 
 @dataclass
-class Guarded(Application):
-    """A sample whose secrets come from a vault file; `since` is when they were made (seconds since the epoch)."""
+class Guarded(KeptApplication):
+    """A sample whose secrets come from a vault file.
 
-    marks: dict[str, str] = field(default_factory=lambda: {name: sentinels.mark() for name in NAMES})
-    since: float = field(default_factory=time.time)
+    The marks are always the same: the hosts of one lab begin with what those of another one had in their files.
+    """
+
+    marks: dict[str, str] = field(default_factory=lambda: {name: sentinels.mark(name) for name in NAMES})
 
     @property
     def home(self) -> Path:
@@ -90,7 +90,7 @@ class Guarded(Application):
         def address(role: str) -> str:
             return f"postgresql://{database}{role}:{urllib.parse.quote(password[role], safe='')}@{place}"
 
-        index = f"http://pip:{self.marks['package index']}@{self.lab.network.controller}:{WHEEL_PORT}/"
+        index = f"http://pip:{self.marks['package index']}@{CONTROLLER}:{WHEEL_PORT}/"
         return {
             **{f"provision_database_{role}_password": password[role] for role in ROLES},
             "vault_websocket": {"type": "ping", "echo": self.marks["websocket"] + "\"'\\&"},
@@ -108,7 +108,7 @@ class Guarded(Application):
         check = {"name": "vault", "path": "/ws/notifications", "message": "{{ vault_websocket }}", "replies": 3}
         return {
             **{name: value for name, value in super()._places().items() if name not in self._secrets},
-            "namaskah_pip_arguments": ["--no-index", "--trusted-host", self.lab.network.controller],
+            "namaskah_pip_arguments": ["--no-index", "--trusted-host", CONTROLLER],
             "namaskah_service_defaults": QUICK,
             "namaskah_settle": 2,
             "verification_websockets": [{**check, "expect_json": {"type": "pong"}}],
@@ -161,24 +161,11 @@ class Guarded(Application):
             subprocess.run(end, capture_output=True, check=False, timeout=30, env={**os.environ, **self.surroundings})
 
 
-@contextmanager
-def ready() -> Iterator[Guarded]:
-    """The dashboard on one host beside its database, provisioned, v1.0.0 released; it ends with the block."""
-    with Lab.create() as own:
-        add_production_set(own, app=1)
-        application = Guarded(own, "dashboard")
-        application.prepare()
-        application.provision()
-        done = application.deploy("v1.0.0")
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        yield application
-
-
 @pytest.fixture(scope="session")
 def guarded_fleet(lab_machine: None) -> Iterator[Guarded]:  # noqa: ARG001 - asked for its effect
-    """The same for all tests of a session."""
-    with ready() as application:
-        yield application
+    """The dashboard on one host beside its database, provisioned, v1.0.0 released."""
+    with begun(Fleet("guarded", {"dashboard": {}}, app=1), Guarded) as applications:
+        yield applications["dashboard"]
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def stamp(network: Network, keys: Keys) -> list[str]:
 
 def write_kept(root: Path, kept: Path, network: Network, keys: Keys) -> None:
     """Put this lab's network and key into the files of a disk that hold those of the lab where it was kept."""
-    before = json.loads(kept.with_name(STAMP).read_text())
+    before = json.loads(kept.with_name(STAMP).read_text())["holds"]
     pairs = [(old.encode(), new.encode()) for old, new in zip(before, stamp(network, keys), strict=True)]
     for path in _texts(kept):
         text = anew = path.read_bytes()
