@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.namaskah_backups import warm
@@ -132,6 +134,17 @@ def test_swap_back_gives_the_replaced_database_back_and_keeps_the_restored_one(
     assert kept["kept"] == ""
     assert done["kept"] not in filled.databases()
     assert content(filled) == damaged
+
+
+def test_of_two_swaps_in_one_second_each_keeps_its_database(
+    filled: Cluster, restores: Restores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(time=lambda: 1_900_000_000.0, strftime=time.strftime, gmtime=time.gmtime)
+    monkeypatch.setattr(exchange, "time", clock)
+    backup = restores.backup()
+    kept = [restores.restore(backup)["kept"] for _ in range(2)]
+    assert kept == ["shop_before_20300317t174640z", "shop_before_20300317t174641z"]
+    assert set(kept) <= set(filled.databases())
 
 
 def test_a_second_restore_of_the_same_backup_loses_only_what_was_written_since(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ def swap_in(asked: Asked, *, final: bool) -> dict[str, Any]:
             obstacles = rights.check_obstacles(server, asked, live)
             properties.carry(server, properties.read(server, live), new)
             copy.check_same(server, properties.read(server, live), new)
-            record["old"] = _dated(live, "before")
+            record["old"] = _dated(swap.databases(server), live, "before")
             record["final"] = final
             record["ended"] = obstacles["idle"]
             record["since"] = "{0}:{0}:".format(server.ask(queries.NOW)["next"])
@@ -119,7 +119,7 @@ def give_back(tools: Tools, asked: Asked, server: Session, record: Record) -> Re
     live = record["live"]
     if swap.name_of(known, record["live_oid"]) != live:
         before = record["phase"]
-        record.setdefault("aside", _dated(live, "restored"))
+        record.setdefault("aside", _dated(known, live, "restored"))
         record = records.write(asked, record, "returning")
         try:
             with pooler.held(tools, asked, live):
@@ -159,5 +159,9 @@ def _check_identity(asked: Asked, known: Mapping[str, Mapping[str, Any]], record
             raise Failure("refused", "The swap was not begun", asked.where, why, "namaskah-deploy recover ENV")
 
 
-def _dated(live: str, word: str) -> str:
-    return f"{live[:36]}_{word}_{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime())}"
+def _dated(known: Container[str], live: str, word: str) -> str:
+    """A name of this second that no database has; of two swaps in one second the later takes the next one."""
+    moment = int(time.time())
+    while (name := f"{live[:36]}_{word}_{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime(moment))}") in known:
+        moment += 1
+    return name
