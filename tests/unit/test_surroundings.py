@@ -21,5 +21,5 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
     def unknown(user: int) -> pwd.struct_passwd:
         raise KeyError(user)
 
-    monkeypatch.setattr(surroundings.pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
     assert surroundings.look().by.startswith(f"uid{os.getuid()}@")
