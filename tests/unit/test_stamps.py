@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -130,7 +131,8 @@ def test_what_is_unchanged_is_left_to_the_soak_visibly(
 ) -> None:
     """The lab has changed here, so of its test there is a run by default; the soak runs both."""
     small(pytester.path)
-    monkeypatch.delitem(sys.modules, "tests.lab.test_host", raising=False)  # the real one, where this run has it
+    for name in [name for name in sys.modules if re.match(r"tests\.(examples|lab|load|unit)\.", name)]:
+        monkeypatch.delitem(sys.modules, name)  # the real ones, where this run has them
     for file in ("tests/load/test_a.py", "tests/lab/test_host.py", "tests/unit/test_a.py"):
         (pytester.path / file).parent.mkdir(parents=True, exist_ok=True)
         (pytester.path / file).write_text("def test_a(): pass\n")
