@@ -27,7 +27,6 @@ def _name_role_code_as_ansible_does() -> None:
 
 
 _name_role_code_as_ansible_does()
-gc.disable()  # until all is collected: what is imported meanwhile stays
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +62,6 @@ def pytest_collection_finish() -> None:
     """Have the collector of garbage never look again at what lasts as long as the session."""
     gc.collect()
     gc.freeze()
-    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
