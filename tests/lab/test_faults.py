@@ -35,14 +35,14 @@ SOON = {**SHORT, "namaskah_confirm_timeout": 30}
 POINTS = ("lease taken", "prepare", "migrate", "activate", "switched", "confirmed")
 
 
-# A program each would cost more than the release: one asks ten times a second, each time on a new connection.
+# A program each would cost more than the release: one asks four times a second, each time on a new connection.
 ASK = [
     "stdbuf",
     "-oL",
     "curl",
     "-s",
     "--rate",
-    "10/s",
+    "4/s",
     "--max-time",
     "10",
     "-H",

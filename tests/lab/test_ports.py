@@ -16,8 +16,9 @@ from tests.support.lab.application import API_TOKEN, Application
 from tests.support.lab.host import Host
 from tests.support.lab.interrupted import kill_all, settled, wait_until
 from tests.support.lab.kept import Fleet, KeptApplication, begun
+from tests.support.lab.loads import LIGHT
 from tests.support.lab.times import QUICK, SETTLE, USUAL
-from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.load import PROFILES, Load, Settings, resolve_target
 
 pytestmark = pytest.mark.lab
 
@@ -25,7 +26,6 @@ FRONT = 8080
 PORTS = {"blue": 8201, "green": 8202}
 COMMAND = ["{venv}/bin/uvicorn", "ledger.main:app", "--workers", "2", "--host", "127.0.0.1", "--port", "{port}"]
 ALLOWED = ["-e", '{"namaskah_allow": ["bad-release"]}']
-RATES = Rates(get=3, keepalive=3, payment=2, slow=0.3, static=1)
 BROKEN_SITE = "/etc/nginx/conf.d/broken.conf"
 
 
@@ -46,7 +46,7 @@ def ledger(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked 
 def load_on(host: Host) -> Load:
     """Return a light load through one host's own nginx."""
     target = resolve_target(f"http://{host.address}:{FRONT}", host.address, allow=(f"{host.address}/32",))
-    return Load(Settings(target, PROFILES["ledger"], token=API_TOKEN, rates=RATES, websockets=2, seconds=900))
+    return Load(Settings(target, PROFILES["ledger"], token=API_TOKEN, rates=LIGHT, websockets=2, seconds=900))
 
 
 def told(application: Application, host: Host) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from tests.support.lab.application import API_TOKEN, Application
 from tests.support.lab.host import Host
-from tests.support.load import PROFILES, Load, Rates, Settings, resolve_target
+from tests.support.lab.loads import LIGHT
+from tests.support.load import PROFILES, Load, Settings, resolve_target
 
 # What a role's failure is called where outcomes are written down (examples/*/history/expected.json).
 PHASES = {
@@ -22,7 +23,6 @@ PHASES = {
     "activation": "activate",
     "verification": "verify",
 }
-RATES = Rates(get=1.5, keepalive=1.5, payment=1, slow=0.3, static=0.7)
 IN_HAND = 90  # seconds for what a run leaves in hand: the drain, and the stop of the idle instance
 
 
@@ -85,7 +85,7 @@ def light_load(application: Application) -> Load:
     address = host_of(application).address
     target = resolve_target(f"http://{address}:{port_of(application)}", allow=(f"{address}/32",))
     profile = PROFILES[application.sample]
-    return Load(Settings(target, profile, token=API_TOKEN, rates=RATES, websockets=2, seconds=900))
+    return Load(Settings(target, profile, token=API_TOKEN, rates=LIGHT, websockets=2, seconds=900))
 
 
 def records(application: Application, tag: str) -> list[dict[str, Any]]:
