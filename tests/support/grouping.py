@@ -25,8 +25,16 @@ GROUPS = {
     r"tests/lab/(?!test_(host|lab|serving)\.py)": "",
     r"tests/lab/": "lab",
     r"tests/museum/test_museum\.py": "museum",
-    r"tests/examples/": "examples",
+}
+# The same of what has no fleet and takes long: it begins from the other end, so that what ends last is short.
+OTHERS = {
+    r"tests/(host/test_guard|roles/restore/test_rollback_database)\.py": "",
     r"tests/packaging/": "packaging",
+    r"tests/(command_line|playbooks)/": "",
+    r"tests/examples/": "examples",
+    r"tests/demo/": "",
+    r"tests/host/test_activation\.py": "",
+    r"tests/faults/": "",
 }
 # What does a fault again, elsewhere or otherwise, is the soak's.
 _MORE = (
@@ -39,10 +47,12 @@ _MORE = (
     r"tests/lab/test_release\.py::test_a_host_lost",
     # a step that hangs: of four folders
     r"tests/lab/test_waves\.py::test_a_step_beyond",
+    # how a host ends in a wave, of four folders: of verdicts that are judged alike (roles/test_waves_verdict) one each
+    r"tests/playbooks/test_waves\.py::test_how_a_host_ends\w*\[(all well|a quorum without|below the quorum|nobody)",
     # of phases at which a host is rebooted: the one that leaves most behind
     r"tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])",
-    # each change by hand by itself: most at once
-    r"tests/lab/test_drift\.py::test_a_change_by_hand\w*\[(?!boot_off\])",
+    # each change by hand by itself: all at once
+    r"tests/lab/test_drift\.py::test_a_change_by_hand",
     # waves that go on by a quorum: those that all return
     r"tests/lab/test_waves\.py::test_a_quorum",
     # a rollback with its database: on hosts, the one that fails and the one that goes well
@@ -53,6 +63,9 @@ _MORE = (
     r"tests/lab/provision/test_pm2\.py::test_second_run",
     # work left behind, on hosts: in folders
     r"tests/lab/test_left_at_work\.py",
+    # a commit that cannot be built, by plain ansible-playbook: by the command line; a release after all refusals: of
+    # test_secrets, on the same fleet
+    r"tests/lab/test_refusals\.py::(test_a_commit_that_cannot_be_built\[plain|test_after_all)",
     # a backup that fails in a release: one that cannot be proved
     r"tests/lab/test_refusals\.py::test_a_backup_that_fails_after_preflight\[killed_dump\]",
     # what an older version left in the middle: the state that hosts have to end by themselves
@@ -62,7 +75,7 @@ _MORE = (
     r"tests/host/test_activation\.py::test_killed_at_any_point\w*\[[23567]\]",
 )
 LEFT_TO_SOAK = re.compile("|".join(_MORE))
-_GROUPS = [(re.compile(pattern), group) for pattern, group in GROUPS.items()]
+_FIRST, _LAST = ([(re.compile(pattern), group) for pattern, group in some.items()] for some in (GROUPS, OTHERS))
 
 
 def group_of(nodeid: str) -> str:
@@ -76,9 +89,10 @@ def rank_of(nodeid: str) -> int:
 
 
 def _place(nodeid: str) -> tuple[int, str]:
-    file = nodeid.partition("::")[0]
-    found = ((rank, group or file) for rank, (pattern, group) in enumerate(_GROUPS) if pattern.match(nodeid))
-    return next(found, (len(_GROUPS), file))
+    file, between = nodeid.partition("::")[0], len(_FIRST)
+    ranked = [*enumerate(_FIRST), *enumerate(_LAST, start=between + 1)]
+    found = ((rank, group or file) for rank, (pattern, group) in ranked if pattern.match(nodeid))
+    return next(found, (between, file))
 
 
 def left_to_soak(nodeid: str) -> bool:
@@ -87,12 +101,12 @@ def left_to_soak(nodeid: str) -> bool:
 
 
 def order(items: list[pytest.Item]) -> None:
-    """Put the groups that take longest first; tests of a group keep their order."""
+    """Put fleets first, and the longest of all else last; tests of a group keep their order."""
     items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist brings no types
-    """Hands whole groups to workers: to every other one the longest that is left, to the rest the last.
+    """Hands whole groups to workers: to every other one the first that is left, to the rest the last.
 
     So fleets, which keep processors busy, run beside tests that mostly wait, and not all fleets at once.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.grouping import GROUPS, group_of, rank_of
+from tests.support.grouping import GROUPS, OTHERS, group_of, rank_of
 
 TESTS = Path(__file__).parents[1]
 
@@ -38,7 +38,13 @@ def test_hosts_are_booted_before_short_tests_run() -> None:
     assert rank_of("tests/lab/test_commands.py::test_a") < rank_of("tests/unit/test_words.py::test_a")
 
 
-@pytest.mark.parametrize("pattern", GROUPS)
+def test_what_takes_long_begins_from_the_other_end() -> None:
+    assert rank_of("tests/unit/test_words.py::test_a") < rank_of("tests/packaging/test_wheel.py::test_a")
+    assert rank_of("tests/demo/test_demo.py::test_a") < rank_of("tests/faults/test_runs.py::test_a")
+    assert group_of("tests/demo/test_demo.py::test_a") == "tests/demo/test_demo.py"
+
+
+@pytest.mark.parametrize("pattern", [*GROUPS, *OTHERS])
 def test_a_pattern_that_fits_no_file_is_a_mistake(pattern: str) -> None:
     files = [f"tests/{path.relative_to(TESTS)}" for path in TESTS.rglob("test_*.py")]
     assert any(re.match(pattern.partition("::")[0], file) for file in files)
