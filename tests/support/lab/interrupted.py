@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -21,7 +22,8 @@ def kill_all(running: subprocess.Popen[str]) -> None:
     """End the command line and everything that it started, as a power cut would."""
     processes = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
     for process in processes:
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):  # a task of Ansible ends at any moment
+            process.send_signal(signal.SIGKILL)
     running.communicate(timeout=30)  # reads and closes its pipe, too
 
 
