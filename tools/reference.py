@@ -66,13 +66,17 @@ def _command(command: click.Command, words: str) -> Iterator[str]:
         f"{one.human_readable_name}" if one.required else f"[{one.human_readable_name}]" for one in arguments
     )
     yield from (f"### `{words} {usage} [OPTIONS]`", "", " ".join((command.help or "").split()), "")
-    own = [one for one in command.params if isinstance(one, click.Option) and one.name not in _shared_names()]
+    own = [
+        one
+        for one in command.params
+        if isinstance(one, click.Option) and not one.hidden and one.name not in _shared_names()
+    ]
     if own:
         yield from (*_options(own), "")
 
 
 def _shared_names() -> set[str]:
-    return set(options.Options.__dataclass_fields__)
+    return set(options.Options.__dataclass_fields__) - set(options.CHOSEN)
 
 
 def _shared() -> list[click.Option]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from namaskah_deploy.content import Content
 from namaskah_deploy.environments import Environment, limited
 from namaskah_deploy.errors import Refused
-from namaskah_deploy.request import SWITCHING, Kind, Request
+from namaskah_deploy.request import REPLACING, SWITCHING, Kind, Request
 
 Value = str | tuple[str, ...]
 
@@ -43,6 +43,12 @@ _GROUPS: Mapping[Kind, tuple[str, ...]] = {
     Kind.SWAP_BACK: ("database",),
 }
 """The groups whose hosts must all have taken part before a run of that kind may be called good."""
+_ACTED_ON: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DEPLOY: ("app",),
+    Kind.BACKUPS_PREVIEW: ("database", "files"),
+    Kind.BACKUPS_PRUNE: ("database", "files"),
+}
+"""The groups that a kind is about, where others take part as well."""
 
 _BACKUP_ACTS: Mapping[Kind, str] = {
     Kind.BACKUPS: "listed",
@@ -106,8 +112,9 @@ def make(
     """Return what is started for `request`.
 
     `environ` is the operator's environment, `programs` the folder of this Python's commands, `folder` where the
-    operator stands. Raises Refused when --limit means no host.
+    operator stands. Raises Refused when --limit leaves no host that the request is about.
     """
+    _refuse_nothing(request, environment)
     limit = _limit(request, environment)
     members = environment.members(*_GROUPS[request.kind], *(("database",) if request.restore_database else ()))
     return LaunchPlan(
@@ -121,11 +128,28 @@ def make(
     )
 
 
+def _refuse_nothing(request: Request, environment: Environment) -> None:
+    """Refuse a --limit without a host that the request is about: it would do nothing, and end well. Raises Refused."""
+    about = environment.members(*_ACTED_ON.get(request.kind, _GROUPS[request.kind]))
+    if request.limit and about and not set(about) & set(limited(environment, request.limit)):
+        raise Refused(
+            f"--limit leaves out every host that {request.kind} is about",
+            f"in {environment.name} that is {', '.join(about)}",
+            next_step=f"add one, as in --limit {','.join([*request.limit, about[0]])}, or leave --limit out",
+        )
+
+
 def _limit(request: Request, environment: Environment) -> tuple[str, ...]:
-    """Return the hosts that --limit means; a release of some hosts still needs the host that backs up."""
+    """Return the hosts that --limit means, and those without which its hosts cannot be acted on.
+
+    A release of some hosts needs the host that backs up; while a database is replaced no host may be released to, so
+    the lease of all of them is held.
+    """
     if not request.limit:
         return ()
     chosen = limited(environment, request.limit)
+    if request.kind in REPLACING:
+        return tuple(dict.fromkeys([*chosen, *environment.members("app")]))
     backing_up = environment.members("database")
     if request.kind not in _WITH_BACKUP or not backing_up:
         return chosen

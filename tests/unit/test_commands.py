@@ -55,6 +55,70 @@ def test_a_command_that_is_refused_starts_nothing(
     assert made.serving() == OLD
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("rollback production --yes --ref v1", "rollback production --tag v1 --yes"),
+        (
+            "rollback production --tag v1 --ref v2 -m due",
+            "leave it out: namaskah-deploy rollback production --tag v1 --",
+        ),
+        ("rollback --ref v1", "namaskah-deploy rollback --tag v1"),
+        ("resume production --limit web1 --run r1", "leave it out: namaskah-deploy resume production --run r1"),
+        ("resume production --ref v1", "the run goes on with its own"),
+        ("resume production --allow drift", "takes no --allow"),
+        ("resume production -m due", "takes no --reason"),
+        ("plan production --reason due --prepare", "leave it out: namaskah-deploy plan production --prepare"),
+        ("status production --allow drift", "takes no --allow"),
+        ("verify production --ref v1 --limit web1,web2 -vv", "verify production --limit web1,web2 --verbose --verbose"),
+        ("provision production --ref= --yes", "takes no --ref"),
+        ("backup production --allow drift --allow bad-release", "leave it out: namaskah-deploy backup production"),
+        ("backups production --ref v1", "namaskah-deploy backups list production"),
+        (
+            "backups prune production --dry-run -m due",
+            "leave it out: namaskah-deploy backups prune production --dry-run",
+        ),
+        ("backups keep production 20260131T235959Z-4f2a --ref v1", "keep production 20260131T235959Z-4f2a"),
+        ("backups restore production 20260131T235959Z-4f2a --ref v1", "takes no --ref"),
+        ("lock acquire production -m due --allow take-over", "lock acquire production --reason due"),
+        ("lock status production --reason due", "`lock status` takes no --reason"),
+        ("recover production --yes --ref v1", "takes no --ref"),
+        ("deploy production --yes --json --events", "--json and --events do not go together"),
+        ("status production --json --print-command", "--json and --print-command do not go together"),
+    ],
+)
+def test_an_option_that_the_command_would_pass_over_is_refused(
+    tmp_path: Path, words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = world(tmp_path)
+    assert _run(made, *words.split()) == Code.REFUSED
+    assert said in capsys.readouterr().err
+    assert not made.state.exists()
+
+
+def test_the_help_of_a_command_has_only_the_options_that_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named here once more: each of the four has to mean something in the code that it reaches."""
+    takes = {
+        "deploy": "ref limit reason allow",
+        "plan": "ref limit allow",
+        **dict.fromkeys(("rollback", "recover", "abort", "backups restore"), "limit reason allow"),
+        **dict.fromkeys(("backups swap-back", "lock release"), "limit reason allow"),
+        **dict.fromkeys(("backup", "backups keep", "lock acquire"), "limit reason"),
+        **dict.fromkeys(("status", "releases", "verify", "provision", "lock status"), "limit"),
+        **{f"backups {name}": "limit" for name in ("list", "show", "verify", "unkeep", "copy", "extract", "prune")},
+        "resume": "",
+    }
+    surroundings = world(tmp_path).surroundings()
+    for words, names in takes.items():
+        assert cli.run([*words.split(), "-h"], surroundings) == 0
+        shown = capsys.readouterr().out
+        assert [
+            name for name in ("ref", "limit", "reason", "allow") if f"  --{name} " in shown or f", --{name} " in shown
+        ] == (names.split()), words
+
+
 def test_a_refusal_is_a_document_where_one_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(world(tmp_path), "prodution", "--yes", "--json") == Code.REFUSED
     found = json.loads(capsys.readouterr().out)

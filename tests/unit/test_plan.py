@@ -88,6 +88,28 @@ def test_the_hosts_that_have_to_take_part(kind: Kind, limit: tuple[str, ...], ex
     assert _plan(kind, limit=limit).expected == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "limit", "about"),
+    [
+        (Kind.DEPLOY, "db1", "web1, web2"),
+        (Kind.ROLLBACK, "db1", "web1, web2"),
+        (Kind.BACKUP, "web1", "db1"),
+        (Kind.BACKUPS_PRUNE, "app", "db1"),
+        (Kind.RESTORE, "web1", "db1"),
+    ],
+)
+def test_a_limit_that_leaves_nothing_to_do_is_refused(kind: Kind, limit: str, about: str) -> None:
+    """It would have done nothing, with exit code 0."""
+    with pytest.raises(Refused, match="leaves out every host") as refusal:
+        _plan(kind, limit=(limit,), found=content.find())
+    assert about in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", [Kind.RESTORE, Kind.SWAP_BACK])
+def test_while_a_database_is_replaced_the_lease_of_every_host_is_held(kind: Kind) -> None:
+    assert _plan(kind, limit=("db1",), found=content.find()).limit == ("db1", "web1", "web2")
+
+
 def test_a_limited_release_still_has_the_host_that_backs_up() -> None:
     assert _plan(limit=("web1",)).limit == ("web1", "db1")
 

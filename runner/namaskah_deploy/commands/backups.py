@@ -47,19 +47,19 @@ def backups() -> None:
 
 @backups.command("list", context_settings=CONTEXT)
 @click.argument("env")
-@shared
+@shared("limit")
 def _list(env: str, options: Options) -> None:
     """List the backups of ENV, oldest first: of which release, proved or not, pinned, copied."""
     carry_out(Kind.BACKUPS, env, options)
 
 
-def _of_one(name: str, kind: Kind, help_text: str) -> None:
+def _of_one(name: str, kind: Kind, help_text: str, *takes: str) -> None:
     """Add a command about one backup."""
 
     @backups.command(name, help=help_text, context_settings=CONTEXT)
     @click.argument("env")
     @click.argument("backup")
-    @shared
+    @shared("limit", *takes)
     def command(env: str, backup: str, options: Options) -> None:
         carry_out(kind, env, options, backup=backup)
 
@@ -75,7 +75,7 @@ def _restoring(command: Any) -> Any:
 @click.argument("env")
 @click.argument("backup")
 @_restoring
-@shared
+@shared("limit", "reason", "allow")
 def _restore(env: str, backup: str, confirm: str, options: Options) -> None:
     """Restore a backup into a new database, prove it there, and swap it in; the code stays.
 
@@ -88,7 +88,7 @@ def _restore(env: str, backup: str, confirm: str, options: Options) -> None:
 @backups.command("swap-back", context_settings=CONTEXT)
 @click.argument("env")
 @_restoring
-@shared
+@shared("limit", "reason", "allow")
 def _swap_back(env: str, confirm: str, options: Options) -> None:
     """Give the live name back to the database that the newest restore replaced; the restored one is kept aside."""
     carry_out(Kind.SWAP_BACK, env, options, confirmed=confirm)
@@ -100,13 +100,13 @@ _of_one("show", Kind.BACKUPS_SHOW, "Show what the manifest says of a backup, and
 @backups.command("verify", context_settings=CONTEXT)
 @click.argument("env")
 @click.argument("backup", default="")
-@shared
+@shared("limit")
 def _verify(env: str, backup: str, options: Options) -> None:
     """Read every byte of the backups of ENV (or of one) again and compare it with the manifests and their chain."""
     carry_out(Kind.BACKUPS_VERIFY, env, options, backup=backup)
 
 
-_of_one("keep", Kind.BACKUPS_KEEP, "Pin a backup: no retention removes it. --reason is kept with the pin.")
+_of_one("keep", Kind.BACKUPS_KEEP, "Pin a backup: no retention removes it. --reason is kept with the pin.", "reason")
 _of_one("unkeep", Kind.BACKUPS_UNKEEP, "Take the pin off a backup again.")
 _of_one("copy", Kind.BACKUPS_COPY, "Copy a backup to every target of backup_copies that has no verified copy of it.")
 _of_one("extract", Kind.BACKUPS_EXTRACT, "Unpack the files of a backup into a new folder; nothing live is touched.")
@@ -115,7 +115,7 @@ _of_one("extract", Kind.BACKUPS_EXTRACT, "Unpack the files of a backup into a ne
 @backups.command("prune", context_settings=CONTEXT)
 @click.argument("env")
 @click.option("--dry-run", is_flag=True, help="Only show what would go and why the others stay.")
-@shared
+@shared("limit")
 def _prune(env: str, options: Options, *, dry_run: bool) -> None:
     """Remove the backups of ENV that retention lets go; at a terminal they are shown before the question.
 

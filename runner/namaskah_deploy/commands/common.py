@@ -38,12 +38,12 @@ def carry_out(kind: Kind, env: str, options: Options, *, lease_only: bool = Fals
     context.exit(execute(request, options, surroundings, lease_only=lease_only))
 
 
-def plain(name: str, kind: Kind, help_text: str) -> click.Command:
-    """Return a command that takes an environment and the shared options, and nothing else."""
+def plain(name: str, kind: Kind, help_text: str, *takes: str) -> click.Command:
+    """Return a command that takes an environment and the shared options, of options.CHOSEN those in `takes`."""
 
     @click.command(name, help=help_text, context_settings=CONTEXT)
     @click.argument("env")
-    @shared
+    @shared(*takes)
     def command(env: str, options: Options) -> None:
         carry_out(kind, env, options)
 

@@ -10,7 +10,7 @@ from namaskah_deploy.request import Kind
 @click.command("deploy", context_settings=CONTEXT)
 @click.argument("env")
 @lock_wait
-@shared
+@shared("ref", "limit", "reason", "allow")
 def deploy(env: str, lock_wait: int, options: Options) -> None:
     """Release to ENV: back up, prepare, switch, verify, confirm. `namaskah-deploy ENV` is short for it."""
     carry_out(Kind.DEPLOY, env, options, lock_wait=lock_wait)

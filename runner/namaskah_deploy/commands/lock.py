@@ -15,7 +15,7 @@ def lock() -> None:
 
 @lock.command("status", context_settings=CONTEXT)
 @click.argument("env")
-@shared
+@shared("limit")
 def _status(env: str, options: Options) -> None:
     """Show which run holds the lease on each host."""
     carry_out(Kind.STATUS, env, options, lease_only=True)
@@ -32,7 +32,7 @@ def _status(env: str, options: Options) -> None:
     metavar="SECONDS",
     help="So long it lasts.",
 )
-@shared
+@shared("limit", "reason")
 def _acquire(env: str, seconds: int, options: Options) -> None:
     """Hold the application: no run may change it until the hold is released or over. Needs --reason."""
     if not options.reason:
@@ -46,7 +46,7 @@ def _acquire(env: str, seconds: int, options: Options) -> None:
 
 @lock.command("release", context_settings=CONTEXT)
 @click.argument("env")
-@shared
+@shared("limit", "reason", "allow")
 def _release(env: str, options: Options) -> None:
     """End your own hold. With --allow take-over and --reason somebody else's; the hosts' journals keep that."""
     carry_out(Kind.LET_GO, env, options)

@@ -14,7 +14,7 @@ from namaskah_deploy.request import Kind
     is_flag=True,
     help="Prepare the release on one host, to show the SQL and locks of its migrations, and remove it again.",
 )
-@shared
+@shared("ref", "limit", "allow")
 def plan(env: str, prepare: bool, options: Options) -> None:
     """Say what a release would do on each host; change nothing."""
     carry_out(Kind.PLAN, env, options, prepare=prepare)

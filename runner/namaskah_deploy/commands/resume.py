@@ -9,7 +9,7 @@ from namaskah_deploy.options import Options, shared
 @click.command("resume", context_settings=CONTEXT)
 @click.argument("env")
 @click.option("--run", "run_id", metavar="ID", default="", help="Which one; else the only unfinished run.")
-@shared
+@shared(why="the run goes on with its own ref, hosts, reason and overrides; the hosts have kept them")
 def resume(env: str, run_id: str, options: Options) -> None:
     """Finish a release or a rollback whose run died: what was done is kept, what returned is done again.
 

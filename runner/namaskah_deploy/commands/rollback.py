@@ -32,7 +32,7 @@ from namaskah_deploy.request import Kind
     help="With --restore-database: the environment's name again; needed where nobody can be asked.",
 )
 @lock_wait
-@shared
+@shared("limit", "reason", "allow", why="--tag names the release to go back to", called={"ref": "tag"})
 def rollback(env: str, options: Options, **words: Any) -> None:
     """Go back to an earlier release, by the same switch as a release.
 
