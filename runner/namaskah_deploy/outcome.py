@@ -113,7 +113,7 @@ def _of_good(request: Request, part: Part) -> Outcome:
     hosts = part.by_host(_STATUS)
     if request.kind is Kind.STATUS and (found := drift.differences(hosts)):
         under_way = any(state.get("unfinished") for state in hosts.values())
-        by_hand = not under_way or any(state.get("drift") for state in hosts.values())
+        by_hand = not under_way or any(drift.by_hand(state) for state in hosts.values())
         advice = tuple(line for line, due in ((_UNDER_WAY, under_way), (_REPAIR, by_hand)) if due)
         return Outcome(Code.CHECKS_FAILED, f"status of {request.environment}: differences found: {len(found)}", advice)
     late = "; it was over before it could be stopped" if part.stopped else ""

@@ -36,6 +36,7 @@ def request(environment: str, hosts: Hosts, run: str, by: str) -> Request:
             next_step=f"name one with --run, or give up all: namaskah-deploy abort {environment}",
         )
     name = run or next(iter(runs))
+    _refuse_two_stories(environment, name, runs[name])
     known = _plan(runs[name])
     kind = str(known.get("kind"))
     if kind not in _GOES_ON or not known.get("commit"):
@@ -58,6 +59,18 @@ def request(environment: str, hosts: Hosts, run: str, by: str) -> Request:
         by=by,
         resumes=Resumed(run=name, **words),
     )
+
+
+def _refuse_two_stories(environment: str, run: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a release of which hosts tell different things: one that lies must not choose the others' commit."""
+    told = {host: f"{known.get('kind')} of {known['commit']}" for host, known in found.items() if known.get("commit")}
+    released = any(known.get("kind") == Kind.DEPLOY for known in found.values())
+    if released and len(set(told.values())) > 1:
+        raise Refused(
+            f"run {run} cannot go on: its hosts tell different things of it",
+            ", ".join(f"{host}: {what}" for host, what in told.items()),
+            next_step=f"look at these hosts, and give the run up: namaskah-deploy abort {environment}",
+        )
 
 
 def _plan(found: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ def lines(report: Report, folder: Path | None) -> Iterator[str]:
     for name, value in report.facts.items():
         yield f"{_INDENT}{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
     yield from failures(report.part)
+    yield from _doubted(report)
     if report.recovery is not None:
         yield from _return(report.part, report.recovery)
     for advice in report.advice:
@@ -57,6 +58,15 @@ def _return(part: Part, recovery: Part) -> Iterator[str]:
         said = words.get(state, f"NOT returned ({told.get('why', 'no reason was given')})")
         yield f"{_INDENT}{host}: {said}; serves {told.get('serving') or 'nothing'}"
     yield from failures(recovery)
+
+
+def _doubted(report: Report) -> Iterator[str]:
+    """Yield whose word for the end of a switch was not believed, where hosts were recovered."""
+    for part in (report.part, report.recovery):
+        recovered = part.by_host("namaskah_recover") if part else {}
+        for host, told in part.by_host("namaskah_status").items() if part and recovered else ():
+            if told.get("confirmed_doubt"):
+                yield f"{_INDENT}{host}: no other host follows its confirmation: {told['confirmed_doubt']}"
 
 
 def _alike(found: tuple[Failed, ...]) -> list[list[Failed]]:

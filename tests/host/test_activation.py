@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, guard, journal, pausing, switch
+from ansible.module_utils.namaskah_host import activation, guard, journal, pausing, status, switch
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
@@ -153,8 +154,108 @@ def test_recovery_completes_what_another_host_has_confirmed(host: FolderHost) ->
     confirmed(host)
     second = host.prepared()
     activation.activate(host.contract, second, 60)
+    activation.stands(host.contract, second)
     done = activation.recover(host.contract, [second["id"]], "", bad=False)
     assert (done["state"], done["serving"]) == ("confirmed", second["release"])
+
+
+def test_but_not_where_it_was_never_asked_to_be_final(host: FolderHost) -> None:
+    """Then the run had not begun to confirm, and who says otherwise lies; what it asked before a return is past."""
+    first = confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    done = activation.recover(host.contract, [second["id"]], "the run died", bad=False)
+    assert (done["state"], done["serving"]) == ("returned", first["release"])
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
+    again = {**second, "resume": True}
+    activation.activate(host.contract, again, 60)
+    activation.stands(host.contract, again)
+    activation.recover(host.contract, [], "the run died", bad=False)
+    until(lambda: switch.read(host.contract) is None, "the end of the switch")
+    activation.activate(host.contract, again, 60)
+    done = activation.recover(host.contract, [second["id"]], "the run died", bad=False)
+    assert (done["state"], done["serving"]) == ("returned", first["release"])
+
+
+def test_a_switch_of_an_older_version_is_completed_without_that_record(host: FolderHost) -> None:
+    confirmed(host)
+    second = host.prepared()
+    activation.activate(host.contract, second, 60)
+    found = switch.read(host.contract)
+    assert found
+    switch.write(host.contract, dataclasses.replace(found, asks=False))
+    assert activation.recover(host.contract, [second["id"]], "", bad=False)["state"] == "confirmed"
+
+
+SQUATTER = """
+import contextlib, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+print("here", flush=True)
+while True:
+    asked, _ = listener.accept()
+    with asked, contextlib.suppress(OSError):  # a launcher looks whether somebody is here, and asks nothing
+        asked.recv(65536)
+        asked.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\n{}")
+"""
+
+
+def test_whoever_keeps_the_socket_of_the_idle_instance_is_named_and_the_release_is_not_to_blame(
+    host: FolderHost,
+) -> None:
+    first, second = confirmed(host), host.prepared()
+    place = host.contract.runtime_of("green") / "web.sock"
+    words = [sys.executable, "-c", SQUATTER, str(place)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as squatter:
+        try:
+            assert squatter.stdout
+            squatter.stdout.readline()
+            with pytest.raises(
+                Failure, match=rf"kept by another process, python[\w.]* \(pid {squatter.pid}, user"
+            ) as found:
+                activation.activate(host.contract, second, 60)
+        finally:
+            squatter.kill()
+    assert (found.value.kind, live(host)) == ("failed", first["release"])
+    assert f"sudo kill {squatter.pid}" in found.value.next_step
+    assert state(host, second) == "prepared"
+    place.unlink()
+    activation.activate(host.contract, second, 60)
+    assert live(host) == second["release"]
+
+
+def journal_of(host: FolderHost) -> Path:
+    return host.contract.root / "journal.jsonl"
+
+
+def test_a_journal_that_was_written_into_confirms_nothing(host: FolderHost) -> None:
+    run = host.prepared()
+    activation.activate(host.contract, run, 60)
+    line = {"act": "confirmed", "run": run["id"], "seq": 999, "previous": "0" * 64, "time": "", "by": "", "host": ""}
+    with journal_of(host).open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+    told = status.of_host(host.contract)
+    assert told["confirmed_run"] == ""
+    assert told["confirmed_doubt"] == f"the chain of its journal breaks at record {told['journal_break']}"
+
+
+def test_a_forged_confirmation_that_continues_the_chain_confirms_nothing_either(host: FolderHost) -> None:
+    run = host.prepared()
+    activation.activate(host.contract, run, 60)
+    journal.append(journal_of(host), {"act": "confirmed", "run": run["id"], "by": "", "host": ""})
+    told = status.of_host(host.contract)
+    assert (told["confirmed_run"], told["journal_break"]) == ("", None)
+    assert run["id"] in told["confirmed_doubt"]
+
+
+def test_a_confirmed_run_is_told(host: FolderHost) -> None:
+    run = host.prepared()
+    activation.activate(host.contract, run, 60)
+    activation.stands(host.contract, run)
+    activation.confirm(host.contract, run)
+    told = status.of_host(host.contract)
+    assert (told["confirmed_run"], told["confirmed_doubt"]) == (run["id"], "")
 
 
 @pytest.mark.fault("controller killed", ends="old release", where="a worker is paused")

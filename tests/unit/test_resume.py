@@ -58,6 +58,7 @@ def test_the_plan_is_read_where_it_is_known() -> None:
         ({"web1": {"unfinished": None}}, "", "every host that answered is in a final state"),
         ({"web1": host()}, "another", "unfinished: 20260101T000000Z-0a0a0a0a"),
         ({"web1": host(), "web2": host(run="two")}, "", "two"),
+        ({"web1": host(), "web2": host(commit="d" * 40)}, "", f"web2: deploy of {'d' * 40}"),
         ({"web1": host(kind="recover")}, "", "its kind is recover"),
         ({"web1": host(commit="")}, "", "only a deploy or a rollback that has a commit"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import front, pausing, watcher
+from . import front, journal, pausing, watcher
 from . import switch as switches
 from .contract import Contract, other
 from .failure import Failure
@@ -149,12 +149,14 @@ def _start_beside(contract: Contract, new: Instance) -> dict[str, float]:
 def stands(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
     """Say that the run's switch can be made final here, and for how many seconds yet; raises Failure when it cannot.
 
-    Asked of every host before any is told: one that has returned, or soon will, would otherwise split the fleet.
+    Asked of every host before any is told: one that has returned, or soon will, would otherwise split the fleet. The
+    host keeps that it was asked: without that it believes no other host that says that the switch is final.
     """
     switch = switches.read(contract)
     if switch and switch.run == run["id"] and switch.phase == "switched":
         left = switch.deadline - switches.clock()
         if left > CONFIRMING:
+            switches.note(contract, run["id"], run["by"], switches.ASKED, release=switch.new)
             return {"left": round(left, 1)}
         raise _too_late(contract, f"its time to be confirmed is over in {left:.0f} s")
     live = current(contract)
@@ -200,13 +202,13 @@ def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
 def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> dict[str, Any]:
     """Bring this host to a final state from whatever was found; return what was done and what serves now.
 
-    `decided` names the runs that some host of the fleet has confirmed: their switch is completed, every other
-    unconfirmed one returns.
+    `decided` names the runs that some host of the fleet has confirmed: their switch is completed where this host was
+    asked to be final, as a run asks all hosts before it tells one. Every other unconfirmed one returns.
     """
     with switches.locked(contract):
         switch = switches.read(contract)
         done: dict[str, Any] = {"state": "nothing", "from": None, "to": None, "why": ""}
-        if switch and switch.phase == "switched" and switch.run in decided:
+        if switch and switch.phase == "switched" and switch.run in decided and _may_be_final(contract, switch):
             switches.confirm(contract, switch)
             done = {"state": "confirmed", "from": switch.old, "to": switch.new, "why": "other hosts had confirmed it"}
         elif switch and switch.phase in switches.UNCONFIRMED:
@@ -220,6 +222,11 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> d
     ensure_watched(contract)
     changed = turned or done["state"] != "nothing" or bool(done["paused"])
     return {"changed": changed, "host": contract.host, "serving": live.id if live else None, **done}
+
+
+def _may_be_final(contract: Contract, switch: switches.Switch) -> bool:
+    """Whether another host's word for the end of this switch can be true: a host that lies must not confirm others."""
+    return not switch.asks or switches.was_asked(journal.read(contract.root / "journal.jsonl"), switch.run)
 
 
 def _stop_leftover(contract: Contract) -> None:

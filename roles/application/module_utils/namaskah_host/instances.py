@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
+from . import launch
 from .connections import open_connections
 from .contract import Contract, Service
 from .failure import Failure
@@ -13,6 +17,7 @@ from .managers import Manager, Unit, manager_of
 from .release import Release
 
 ALIVE = 1.0  # seconds that a service without a health URL must live after its start
+ASKING = 2.0  # seconds for a connection to a local socket
 
 
 class Instance:
@@ -49,7 +54,11 @@ class Instance:
 
     def _wait(self, service: Service) -> float:
         if service.health is not None:
-            return gate(self.contract, service, self.name, self.release.id, lambda: self.death(service))
+            try:
+                return gate(self.contract, service, self.name, self.release.id, lambda: self.death(service))
+            except Failure as failure:
+                self._blame_stranger(service, failure)
+                raise
         time.sleep(ALIVE)
         death = self.death(service)
         if death:
@@ -61,6 +70,34 @@ class Instance:
                 f"read the log of {service.name}@{self.name}",
             )
         return ALIVE
+
+    def _blame_stranger(self, service: Service, failure: Failure) -> None:
+        """Raise another Failure where somebody else has the socket of the instance: the release is not to blame."""
+        pid, name = self._listener(service)
+        main = self.manager.unit(service, self.name).pid or 0
+        above = _ancestors(pid)
+        # Some managers listen for what they start; who has ended since is nobody.
+        if above and main not in above and pid not in _ancestors(main):
+            raise Failure(
+                "failed",
+                failure.what,
+                failure.where,
+                f"its socket is kept by another process, {name}, none of {service.name}@{self.name}; {failure.why}",
+                f"look what it is and end it on the host: sudo kill {pid}. Where the release that serves now started "
+                "it, namaskah_switch: restart ends that one, and it, before the new one starts",
+            )
+
+    def _listener(self, service: Service) -> tuple[int, str]:
+        """Return who listens on the service's own socket, by number and name; (0, "") where nobody does."""
+        if service.listen != "socket":
+            return 0, ""
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+            probe.settimeout(ASKING)
+            try:
+                probe.connect(str(self.contract.runtime_of(self.name) / f"{service.name}.sock"))
+                return launch.listener(probe)
+            except OSError:
+                return 0, ""
 
     def ensure(self, services: Iterable[Service]) -> None:
         """Start those of the services that do not run, and wait until all are well."""
@@ -88,3 +125,14 @@ class Instance:
     def grace(self) -> float:
         """Return the seconds that open connections may keep this instance."""
         return max((service.drain for service in self.services()), default=0.0)
+
+
+def _ancestors(pid: int) -> set[int]:
+    """Return a process and its parents up to the first one (proc(5), field 4 of stat); nothing where it has ended."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        while pid > 0 and pid not in found:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            found.add(pid)
+            pid = int(stat.rpartition(")")[2].split()[1])
+    return found

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import socket
+import struct
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -64,6 +66,18 @@ def environment(variables: Mapping[str, str], venv: str) -> dict[str, str]:
     return merged
 
 
+def listener(connected: socket.socket) -> tuple[int, str]:
+    """Return the process id of who listens on the other end of a unix socket, and how it is called."""
+    raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid, user, _ = struct.unpack("3i", raw)  # unix(7)
+    program, name = "a process", str(user)
+    with contextlib.suppress(OSError):
+        program = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    with contextlib.suppress(KeyError):
+        name = pwd.getpwuid(user).pw_name
+    return pid, f"{ascii(program)[1:-1]} (pid {pid}, user {name})"
+
+
 def clear_stale_socket(path: str) -> None:
     """Remove a socket that nobody answers on: some servers refuse to start on it, none needs it.
 
@@ -77,7 +91,7 @@ def clear_stale_socket(path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(path).unlink()
     else:
-        sys.exit(f"launch: another process answers on {path}; it must stop first")
+        sys.exit(f"launch: another process answers on {path}: {listener(probe)[1]}; it must stop first")
     finally:
         probe.close()
 

@@ -10,6 +10,7 @@ from .contract import INSTANCES, Contract
 from .instances import Instance
 from .release import all_of, current, on_instance
 from .switch import read as read_switch
+from .switch import was_asked
 
 
 def of_releases(contract: Contract) -> list[dict[str, Any]]:
@@ -32,9 +33,21 @@ def last_confirmed(records: list[dict[str, Any]]) -> str:
     return ""
 
 
+def doubt(records: list[dict[str, Any]], broken: int | None) -> str:
+    """Return why nothing that the journal says of a confirmation is believed, or "": other hosts would follow it."""
+    if broken is not None:
+        return f"the chain of its journal breaks at record {broken}"
+    run = last_confirmed(records)
+    if run and not was_asked(records, run):
+        return f"its journal says that run {run} was confirmed, and not that it was asked to be final"
+    return ""
+
+
 def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
     """Return everything that `status` shows of a host; with `remote` also whether the live tag was moved there."""
     records = journal.read(contract.root / "journal.jsonl")
+    broken = journal.first_break(contract.root / "journal.jsonl")
+    doubted = doubt(records, broken)
     live = current(contract)
     switch = read_switch(contract)
     running: dict[str, list[str]] = {}
@@ -59,9 +72,10 @@ def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
         "drain": drain.read(contract),
         "lease": lease.holder(contract),
         "unfinished": unfinished.of_host(contract, records),
-        "confirmed_run": last_confirmed(records),
+        "confirmed_run": "" if doubted else last_confirmed(records),
+        "confirmed_doubt": doubted,
         "journal_records": len(records),
-        "journal_break": journal.first_break(contract.root / "journal.jsonl"),
+        "journal_break": broken,
         "free_bytes": shutil.disk_usage(contract.root).free if contract.root.exists() else 0,
         "drift": [
             str(difference) for difference in [*drift.found(contract), *(drift.of_tag(contract) if remote else ())]

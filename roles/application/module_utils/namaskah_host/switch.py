@@ -20,6 +20,8 @@ from .instances import Instance
 from .release import Release, current
 
 UNCONFIRMED = ("armed", "switched", "returning")
+ASKED = "asked to be final"
+"""The record that a run makes on every host before it makes the switch final on any."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Switch:
     until: float = 0.0
     why: str = ""
     was: str = "prepared"  # the state of the new release before: a rollback's target was good already
+    asks: bool = False  # whether the version that armed it records ASKED; older ones did not
 
 
 def boot_id() -> str:
@@ -99,6 +102,20 @@ def locked(contract: Contract, wait: float = 120) -> Iterator[None]:
 def note(contract: Contract, run: str, by: str, act: str, **facts: Any) -> None:
     """Write an act of the switch into the host's journal."""
     journal.append(contract.root / "journal.jsonl", {"run": run, "by": by, "host": contract.host, "act": act, **facts})
+
+
+def was_asked(records: list[dict[str, Any]], run: str) -> bool:
+    """Whether the host whose journal this is was asked by `run` to be final, since it switched last.
+
+    Older versions asked without a record, and began to confirm with one.
+    """
+    for record in reversed(records):
+        if record["run"] == run and record["act"] in (ASKED, "switched", "returned", "began"):
+            if record["act"] == ASKED or (record["act"], record.get("phase")) == ("began", "confirm"):
+                return True
+            if record["act"] != "began":
+                return False
+    return False
 
 
 def instance_of(contract: Contract, release: str | None, name: str | None) -> Instance | None:
@@ -171,6 +188,7 @@ def arm(contract: Contract, run: dict[str, Any], old: Instance | None, new: Inst
         boot_id(),
         clock() + seconds,
         was=str(new.release.record.get("state", "prepared")),
+        asks=True,
     )
     return write(contract, switch)
 
