@@ -12,6 +12,9 @@ from . import front
 from .contract import Contract
 from .failure import Complaint, Failure
 
+# What nginx answers below: without a slash at both its ends a prefix also stands for its neighbours ("/static../").
+PREFIX = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*")
+FOLDER = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 # What would break a switch in a site of nginx, and why.
 FORBIDDEN_FRONT = {
     "non_idempotent": "remove it: it repeats payments",
@@ -32,6 +35,34 @@ def examine(contract: Contract) -> Iterator[Complaint]:
     for word, remedy in FORBIDDEN_FRONT.items():
         if re.search(rf"^[^#\n]*\b{word}(?! +off)\b", text, re.MULTILINE):
             yield "front", f"an nginx site uses {word}", remedy
+
+
+def published(contract: Contract) -> Iterator[Complaint]:
+    """What is served as files must be what was meant, and nothing beside it: not the release, not what is shared."""
+    prefixes = [("namaskah_static_url", contract.static_url, contract.static_root)] if contract.static_root else []
+    prefixes += [("provision_shared_urls", url, folder) for url, folder in contract.raw.get("shared_urls", {}).items()]
+    for variable, url, folder in prefixes:
+        shared = variable == "provision_shared_urls"
+        if not PREFIX.fullmatch(url):
+            line = f"{prefix_of(url)}: {folder}" if shared else f"{variable}: {prefix_of(url)}"
+            why = (
+                f"{variable}: the prefix {url!r} has to begin and end with /, with plain letters, digits and . _ ~ - "
+                f"between: otherwise it publishes what lies beside {folder}"
+            )
+            yield (
+                "front",
+                why,
+                f"write {line}{' in ' + variable if shared else ''}, and provision the host: its site has the old one",
+            )
+        if not FOLDER.fullmatch(str(folder)):
+            where = variable if shared else "namaskah_static_root"
+            yield "front", f"{where}: {folder!r} is no plain folder below its own", f"write {where} without . and .."
+
+
+def prefix_of(url: str) -> str:
+    """Return the prefix that was meant by `url`, as far as it can be told."""
+    parts = [part for part in url.split("/") if PREFIX.fullmatch(f"/{part}/")]
+    return f"/{'/'.join(parts)}/" if parts else "/static/"
 
 
 def sockets(contract: Contract, text: str) -> Iterator[Complaint]:

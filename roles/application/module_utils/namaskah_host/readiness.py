@@ -273,6 +273,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
         lambda: programs(contract),
         lambda: rights(contract),
         lambda: units(contract),
+        lambda: front_checks.published(contract),
         lambda: front_checks.examine(contract),
         lambda: space(contract),
         lambda: clock(controller_time),
