@@ -65,6 +65,7 @@ EXEMPT = {
     "backup_extract": "unpacks a finished backup into a new folder, and holds that backup meanwhile",
     "backup_prune": "removes backups under the lock of their folder, by what every host says that it keeps",
     "backups": "reads backups; a pin is an operator's own word, at any time",
+    "place": "provisioning is no release: it writes what no run does",
     "plan": "reads only",
     "preflight": "reads only, before the lease",
     "provisioned": "provisioning is no release: it writes what no run does",
