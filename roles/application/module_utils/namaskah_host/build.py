@@ -188,18 +188,7 @@ class Build:
     # --- Environment and virtualenv ---------------------------------------------------------------
 
     def _environment(self) -> None:
-        if not self.contract.env_file:
-            return
-        try:
-            self.secrets = launch.read_environment(self.contract.env_file)
-        except (OSError, ValueError) as error:
-            raise Failure(
-                "failed",
-                "read the environment file",
-                self.contract.env_file,
-                str(error),
-                "provision the host, or write the file as the host contract says",
-            ) from None
+        self.secrets = variables_of(self.contract.env_file)
 
     def _link_shared(self) -> None:
         for entry in self.contract.shared_paths:
@@ -344,6 +333,15 @@ class Build:
             },
         )
         sync_folder(self.contract.releases)
+
+
+def variables_of(path: str) -> dict[str, str]:
+    """Return the variables of an environment file; none where no file is named. Raises Failure."""
+    try:
+        return launch.read_environment(path) if path else {}
+    except (OSError, ValueError) as error:
+        next_step = "provision the host, or write the file as the host contract says"
+        raise Failure("failed", "read the environment file", path, str(error), next_step) from None
 
 
 def publish(root: Path, pool: Path, sums: dict[str, str]) -> list[str]:

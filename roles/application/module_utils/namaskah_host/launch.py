@@ -21,10 +21,16 @@ def read_environment(path: str) -> dict[str, str]:
     r"""Return the variables of an environment file: KEY=VALUE lines, optional quotes, `#` lines are comments.
 
     Values are taken literally: nothing is expanded. In double quotes, \n, \" and \\ are escapes.
+    Raises OSError, or ValueError with the line's number and nothing of what stands there.
     """
     variables: dict[str, str] = {}
+    try:
+        content = Path(path).read_bytes().decode("utf-8-sig")  # an editor may have put a mark before the first name
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}: line {number} is not in UTF-8") from None
     # Lines end at a newline alone: other marks that str.splitlines knows may be part of a value.
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
@@ -32,6 +38,8 @@ def read_environment(path: str) -> dict[str, str]:
         key = key.strip()
         if not equals or not key.replace("_", "a").isalnum() or key[0].isdigit():
             raise ValueError(f"{path}: line {number} is not KEY=VALUE")
+        if "\0" in value:
+            raise ValueError(f"{path}: line {number} holds a NUL, which no environment takes")
         variables[key] = unquote(value.strip())
     return variables
 
@@ -104,7 +112,10 @@ def main() -> None:
     instance = os.environ["NAMASKAH_INSTANCE"]
     facts = json.loads((folder / "launch.json").read_text(encoding="utf-8"))
     service = facts["services"][name]
-    variables = read_environment(facts["env_file"]) if facts["env_file"] else {}
+    try:
+        variables = read_environment(facts["env_file"]) if facts["env_file"] else {}
+    except (OSError, ValueError) as error:
+        sys.exit(f"launch: the environment file cannot be read: {error}")
     values = {
         "release": str(release),
         "venv": facts["venv"],
