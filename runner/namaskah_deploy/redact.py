@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from namaskah_deploy import passwords
+
 HIDDEN = "***"
 
 _NAMES_OF_SECRETS = (
@@ -20,7 +22,6 @@ _SECRET_KEY = re.compile(rf"(?:^|[_\-. ])(?:{_NAMES_OF_SECRETS})s?$", re.IGNOREC
 _ASSIGNED = re.compile(
     rf"(?i)\b((?:[\w-]*[_-])?(?:{_NAMES_OF_SECRETS}))(\s*[=:]\s*)(?:bearer\s+|basic\s+)?(\"[^\"]*\"|'[^']*'|[^\s,;&'\"]+)"
 )
-_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
 _PEM = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|$)", re.DOTALL)
 _SHORTEST = 6
 
@@ -54,7 +55,7 @@ class Redactor:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         text = _PEM.sub(HIDDEN, text)
-        text = _IN_URL.sub(rf"\1:{HIDDEN}@", text)
+        text = passwords.hidden(text)
         return _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
 
     def _under(self, key: str, value: Any) -> Any:

@@ -1,17 +1,17 @@
 """Which words may an operator give? Each is checked by an allow-list before anything starts.
 
 A name reaches git, a path and Ansible's templating, so a legal git name such as `{{lookup('pipe','id')}}` must not
-pass: only letters, digits and a few marks do (git-check-ref-format(1) allows far more).
+pass: only letters, digits and a few marks do. The hosts' side reads the same list (allowed.py).
 """
 
 import difflib
 import re
 from collections.abc import Iterable
 
+from namaskah_deploy import allowed
 from namaskah_deploy.errors import Refused
 
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 _OVERRIDE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PATTERN = re.compile(r"!?[A-Za-z0-9*_][A-Za-z0-9._*-]{0,253}")
 _BACKUP = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-z]{1,16}")
@@ -32,11 +32,10 @@ def environment(name: str) -> str:
 
 def ref(name: str, *, kind: str = "ref") -> str:
     """Return `name` when it may be a branch, a tag or a commit; `kind` is the word for it in the error."""
-    bad_form = ".." in name or "//" in name or "/." in name or "@{" in name or name.endswith(("/", ".", ".lock"))
-    if _REF.fullmatch(name) is None or bad_form:
+    if not allowed.is_ref(name):
         raise Refused(
             f"the {kind} {name!r} is not allowed",
-            "only letters, digits and . _ / @ + -, beginning with a letter or digit, as git itself would accept it",
+            f"a name has {allowed.RULE}",
             next_step=f"give the {kind} another name in git, or name the commit by its 40 digits",
         )
     return name

@@ -1,5 +1,7 @@
 """What runs on a host to look at it? Small programs for its own interpreter, standard library only, JSON as output."""
 
+from pathlib import Path
+
 # Words: root of the application. Follows `current` and reads the records of what it names.
 LIVE = """
 import json, os, sys
@@ -46,41 +48,65 @@ print(json.dumps([answer.status, told]))
 """
 
 # Words: environment file. Finds PostgreSQL addresses in it and asks each whether PostgreSQL answers, by an SSLRequest
-# (protocol documentation, 55.2.11). Prints [[variable, place, what was answered], ...] and never a value of the file.
-DATABASES = """
-import json, re, socket, struct, sys, urllib.parse
-values = {}
-for line in open(sys.argv[1], encoding="utf-8"):
-    key, equals, value = line.strip().removeprefix("export ").partition("=")
-    if equals and not key.startswith("#"):
-        values[key.strip()] = value.strip().strip("'\\"")
-places = []
+# (protocol documentation, 55.2.11). Prints [[variable, places, what was answered], ...] and never a value of the file:
+# of an address that cannot be read it says what is wrong.
+_DATABASES = """
+import json, socket, struct
+import database_address, launch
+try:
+    values = launch.read_environment(sys.argv[1])
+except (OSError, ValueError) as error:
+    print(json.dumps([[sys.argv[1], "the file", f"cannot be read: {error}"]]))
+    sys.exit()
+found, asked = [], []
+def read(key, function):
+    try:
+        places = function()
+    except ValueError as error:
+        found.append([key, "its value", str(error)])
+    else:
+        asked.extend([(key, places)] if places else [])
+def of_address(value):
+    address = database_address.parse(value)
+    return address and address.places(values.get("PGHOST", "").partition(",")[0])
+def of_names(hosts, ports):
+    given = ports.split(",")
+    numbers = given * len(hosts.split(",")) if len(given) == 1 else given
+    return [(host or database_address.SOCKETS, int(database_address.number_of(port) or database_address.PORT))
+            for host, port in zip(hosts.split(","), numbers)]
 for key, value in values.items():
-    if re.match(r"postgres(ql)?(\\+\\w+)?://", value):
-        url = urllib.parse.urlsplit(value)
-        query = dict(urllib.parse.parse_qsl(url.query))
-        host = urllib.parse.unquote(query.get("host", url.hostname or "/var/run/postgresql"))
-        places.append((key, host, int(query.get("port", url.port or 5432))))
+    read(key, lambda: of_address(value))
 for host, port in (("PGHOST", "PGPORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("DB_HOST", "DB_PORT"),
                    ("DATABASE_HOST", "DATABASE_PORT")):
     if values.get(host):
-        places.append((host, values[host], int(values.get(port) or 5432)))
-found = []
-for key, host, port in places:
+        read(host, lambda: of_names(values[host], values.get(port, "")))
+def answer_of(host, port):
     try:
         if host.startswith("/"):
-            place = f"{host}/.s.PGSQL.{port}"
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(5)
-            connection.connect(place)
+            connection.connect(f"{host}/.s.PGSQL.{port}")
         else:
-            place = f"{host}:{port}"
             connection = socket.create_connection((host, port), timeout=5)
         with connection:
             connection.sendall(struct.pack("!ii", 8, 80877103))
-            answer = connection.recv(1)
-        found.append([key, place, "PostgreSQL" if answer in (b"S", b"N") else "no PostgreSQL"])
-    except OSError as error:
-        found.append([key, place, error.strerror or str(error)])
+            return "PostgreSQL" if connection.recv(1) in (b"S", b"N") else "no PostgreSQL"
+    except (OSError, ValueError, OverflowError) as error:
+        return getattr(error, "strerror", None) or str(error)
+for key, places in asked:
+    shown = [f"{host}/.s.PGSQL.{port}" if host.startswith("/") else f"{host}:{port}" for host, port in places]
+    answers = [answer_of(*place) for place in places]
+    found.append([key, ", ".join(shown), "PostgreSQL" if "PostgreSQL" in answers else "; ".join(answers)])
 print(json.dumps(found))
 """
+
+
+def databases(folder: str) -> str:
+    """Return the program that asks databases. What it uses of the hosts' modules, in `folder`, stands alone."""
+    sources = {name: Path(folder, f"{name}.py").read_text(encoding="utf-8") for name in ("launch", "database_address")}
+    return f"""
+import sys, types
+for name, source in {sources!r}.items():
+    sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), sys.modules[name].__dict__)
+{_DATABASES}"""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..namaskah_host import passwords
 from ..namaskah_host.foreign import visible
 
-_PASSWORD_IN_ADDRESS = re.compile(r"(://[^\s/:@]*):[^\s/@]*@")
 _KEPT_CHARACTERS = 2000
 
 
@@ -94,5 +93,5 @@ def run(
 
 def readable(text: str) -> str:
     """The end of what a program said, without passwords in addresses; what a terminal would obey is an escape."""
-    shown = visible(_PASSWORD_IN_ADDRESS.sub(r"\1:***@", text)).strip()
+    shown = visible(passwords.hidden(text)).strip()
     return shown if len(shown) <= _KEPT_CHARACTERS else "..." + shown[-_KEPT_CHARACTERS:]

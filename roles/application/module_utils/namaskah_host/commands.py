@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -15,24 +14,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import passwords
 from .failure import Failure
 from .foreign import brief, visible
 
 SHOWN = 2000  # characters of a command's last output that an error carries
 SECRET_LENGTH = 6  # shorter values of an environment file are words like `true`, not secrets
-URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):([^\s@/]+)@")
 
 
 def conceal(text: str, variables: Mapping[str, str]) -> str:
     """Return `text` with every value of the environment file, and every password in a URL, replaced by ***."""
-    secrets = set(variables.values())
-    for value in variables.values():
-        for _, password in URL_PASSWORD.findall(value):
-            secrets |= {password, urllib.parse.unquote(password)}
+    secrets = set(variables.values()).union(*map(passwords.found, variables.values()))
     shapes = {shape for secret in secrets if len(secret) >= SECRET_LENGTH for shape in _shapes(secret)}
     for shape in sorted(shapes, key=len, reverse=True):
         text = text.replace(shape, "***")
-    return URL_PASSWORD.sub(r"\1:***@", text)
+    return passwords.hidden(text)
 
 
 def _shapes(secret: str) -> set[str]:

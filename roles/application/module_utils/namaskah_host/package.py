@@ -25,6 +25,7 @@ from . import (
     launch,
     locking,
     managers,
+    passwords,
     processes,
     release,
     supervisor_rpc,
@@ -34,7 +35,7 @@ from . import (
 
 MODULES: tuple[ModuleType, ...] = (
     bounded, commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal, launch,
-    locking, managers, processes, release, supervisor_rpc, switch, workers,
+    locking, managers, passwords, processes, release, supervisor_rpc, switch, workers,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file

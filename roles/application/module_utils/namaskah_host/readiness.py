@@ -11,8 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from . import drift, front, front_checks, launch, lease, switch
-from .commands import URL_PASSWORD, run
+from . import address_checks, drift, front, front_checks, launch, lease, switch
+from .commands import run
 from .contract import INSTANCES, Contract, Health
 from .failure import Complaint, Failure
 from .foreign import brief
@@ -20,11 +20,6 @@ from .managers import PM2, SYSTEMCTL
 from .mirror import GIT, with_remote
 from .release import all_of, current
 
-# Where a password of an address belongs instead.
-PASSWORDS = {
-    "namaskah_repository": "use an ssh key, or a git credential helper of the deploy user",
-    "namaskah_pip_arguments": "give PIP_INDEX_URL, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS in provision_environment",
-}
 UNIX_PATH = 107  # bytes of a unix socket's path (unix(7), sun_path)
 RELEASE_FLOOR = 500 * 1024 * 1024  # bytes that a release with its virtualenv is expected to need at least
 INODE_FLOOR = 20_000
@@ -62,16 +57,6 @@ def words(contract: Contract) -> Iterator[Complaint]:
             path = f"{contract.root}/current/run/{service.name}.sock"
             if len(path.encode()) > UNIX_PATH:
                 yield "words", f"{path} has more than {UNIX_PATH} bytes", "choose a shorter namaskah_root"
-
-
-def passwords(contract: Contract) -> Iterator[Complaint]:
-    """An address in a command line can be seen by every user of the host, so it must not hold a password."""
-    for what, texts in (
-        ("namaskah_repository", [contract.repository]),
-        ("namaskah_pip_arguments", contract.pip_arguments),
-    ):
-        if any(URL_PASSWORD.search(text) for text in texts):
-            yield "words", f"{what} holds a password, which every process list would show", PASSWORDS[what]
 
 
 def folders(contract: Contract) -> Iterator[Complaint]:
@@ -267,7 +252,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
     checks: list[Callable[[], Iterator[Complaint]]] = [
         lambda: words(contract),
         lambda: unknown_words(contract),
-        lambda: passwords(contract),
+        lambda: address_checks.examine(contract),
         lambda: folders(contract),
         lambda: environment_files(contract),
         lambda: programs(contract),

@@ -12,24 +12,21 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-NOT_OURS, NO_DRIVER, REFUSED = 3, 4, 5  # exit codes
-SCHEMES = ("postgres", "postgresql", "postgis", "pgsql")
+NO_DRIVER, REFUSED, POOLED = 4, 5, 6  # exit codes
 NAME = "namaskah-migrate"  # as pg_stat_activity shows it
+# What asyncpg takes from the environment only, by the names of libpq.
+FROM_ENVIRONMENT = {
+    "sslmode": "PGSSLMODE", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslrootcert": "PGSSLROOTCERT",
+    "sslcrl": "PGSSLCRL", "passfile": "PGPASSFILE", "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+}  # fmt: skip
 
 Ask = Callable[[str, list[Any]], list[Any]]
 
 
-def address(text: str) -> str:
-    """Return a database's URL as libpq takes it: what comes after a `+` chooses a driver."""
-    scheme, divider, rest = text.partition("://")
-    if not divider or scheme.partition("+")[0] not in SCHEMES:
-        sys.exit(NOT_OURS)
-    return f"postgresql://{rest}"
-
-
-def by_libpq(name: str, url: str) -> Ask:
+def by_libpq(name: str, keywords: dict[str, str]) -> tuple[Ask, int]:
     """Connect with psycopg or psycopg2."""
-    connection = importlib.import_module(name).connect(url, application_name=NAME)
+    connection = importlib.import_module(name).connect(**{**keywords, "application_name": NAME})
     connection.autocommit = True
 
     def ask(query: str, values: list[Any]) -> list[Any]:
@@ -37,35 +34,52 @@ def by_libpq(name: str, url: str) -> Ask:
         cursor.execute(query, values)
         return [list(row) for row in cursor.fetchall()]
 
-    return ask
+    return ask, connection.get_backend_pid() if name == "psycopg2" else connection.info.backend_pid
 
 
-def by_asyncpg(url: str) -> Ask:
+def by_asyncpg(keywords: dict[str, str]) -> tuple[Ask, int]:
     """Connect with asyncpg, whose places for values are numbered."""
+    os.environ.update({name: keywords[word] for word, name in FROM_ENVIRONMENT.items() if word in keywords})
+    given: dict[str, Any] = {name: keywords[name] for name in ("user", "password") if name in keywords}
+    given["server_settings"] = {"application_name": NAME}
+    if "options" in keywords:
+        given["server_settings"]["options"] = keywords["options"]
+    if "dbname" in keywords:
+        given["database"] = keywords["dbname"]
+    if hosts := keywords.get("hostaddr") or keywords.get("host"):
+        given["host"] = hosts.split(",")
+    if ports := keywords.get("port"):
+        given["port"] = [int(port or "5432") for port in ports.split(",")]
     loop = asyncio.new_event_loop()
     driver = importlib.import_module("asyncpg")
-    connection = loop.run_until_complete(driver.connect(url, server_settings={"application_name": NAME}))
+    connection = loop.run_until_complete(driver.connect(**given))
 
     def ask(query: str, values: list[Any]) -> list[Any]:
         for number in range(1, len(values) + 1):
             query = query.replace("%s", f"${number}", 1)
         return [list(row) for row in loop.run_until_complete(connection.fetch(query, *values))]
 
-    return ask
+    return ask, connection.get_server_pid()
 
 
-def connect(url: str) -> Ask:
-    """Connect with the first driver that is there."""
+def connect(keywords: dict[str, str]) -> Ask:
+    """Connect with the first driver that is there. Exits where there is none, or where the session is not our own.
+
+    A pooler gives a connection a number of its own, and may give our session's lock to whoever comes next.
+    """
     found = [name for name in ("psycopg", "psycopg2", "asyncpg") if importlib.util.find_spec(name)]
     if not found:
         sys.exit(NO_DRIVER)
-    return by_asyncpg(url) if found[0] == "asyncpg" else by_libpq(found[0], url)
+    ask, told = by_asyncpg(keywords) if found[0] == "asyncpg" else by_libpq(found[0], keywords)
+    if ask("SELECT pg_backend_pid()", [])[0][0] != told:
+        sys.exit(POOLED)
+    return ask
 
 
 def main() -> None:
-    """Answer each line with the rows, or with the error, of its query; `argv[1]` names the variable of the address."""
+    """Answer each line with the rows, or with the error, of its query; the first line says where to connect."""
     try:
-        ask = connect(address(os.environ.get(sys.argv[1], "")))
+        ask = connect(json.loads(sys.stdin.readline()))
     except Exception as error:  # noqa: BLE001 - every driver has its own, and whoever asked wants to hear it
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         sys.exit(REFUSED)

@@ -73,6 +73,12 @@ class Gate:
                 self.history.forget()
                 self.found["pending"] = self.history.pending()
             invalid = session.invalid_indexes()
+            if float(self.contract.migrate_lock_timeout) and session.ask("SHOW lock_timeout") == [["0"]]:
+                self.found["notes"].append(
+                    "namaskah_migrate_lock_timeout does not reach the server, so a statement may wait for its lock as "
+                    f"long as the migrations may take: {self.contract.database_variable} sets options of its own, or "
+                    "the driver does not read PGOPTIONS"
+                )
         self._review(session)
         self._refuse_breaking()
         try:

@@ -5,13 +5,14 @@ The commands are the preset's; the named groups of `known_pattern` are places in
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.namaskah_host import launch
-from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.build import Build, variables_of
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import lines
@@ -123,9 +124,10 @@ class History:
     def _read_environment(self) -> None:
         if self.further:
             return
-        self.build.secrets = launch.read_environment(self.contract.env_file) if self.contract.env_file else {}
-        if self.contract.migrate_env_file:
-            self.further = launch.read_environment(self.contract.migrate_env_file)
-        # libpq hands these to the server at connect (libpq, PGOPTIONS): no application code is needed.
+        self.build.secrets = variables_of(self.contract.env_file)
+        self.further = variables_of(self.contract.migrate_env_file)
+        # libpq hands these to the server at connect (libpq, PGOPTIONS): no application code is needed. What the
+        # application sets there stays, such as the schema in which its tables are; of two settings the last one counts.
         milliseconds = round(float(self.contract.migrate_lock_timeout) * 1000)
-        self.further["PGOPTIONS"] = f"-c lock_timeout={milliseconds}"
+        own = {**os.environ, **self.build.secrets, **self.further}.get("PGOPTIONS", "").strip()
+        self.further["PGOPTIONS"] = f"{own} -c lock_timeout={milliseconds}".strip()

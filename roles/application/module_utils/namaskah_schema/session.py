@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.namaskah_host import commands, launch, package
+from ansible.module_utils.namaskah_host import commands, database_address, launch, package
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import brief
 
@@ -20,7 +20,8 @@ from . import client
 
 PATIENCE = 30.0  # seconds for one answer
 WITHOUT = {
-    client.NOT_OURS: "the variable {variable} holds no address of PostgreSQL",
+    client.POOLED: "the address in {variable} leads to a pooler, where no lock is kept and no time limit is sure; "
+    "give migrations the address of the server itself, in namaskah_migrate_env_file",
     client.NO_DRIVER: "the virtualenv has no driver that is known (psycopg, psycopg2, asyncpg)",
 }
 # The backups of this tool name their pg_dump after themselves.
@@ -56,10 +57,13 @@ class Session:
 
     def ask(self, query: str, *values: Any) -> list[list[Any]]:
         """Return the rows of `query`. Raises Failure with the server's words."""
+        return self._say({"query": query, "values": values})
+
+    def _say(self, line: Mapping[str, Any]) -> list[list[Any]]:
         if self.process.stdin is None:
             raise AssertionError("it was opened with a pipe")
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({"query": query, "values": values}) + "\n")
+            self.process.stdin.write(json.dumps(line) + "\n")
             self.process.stdin.flush()
         return self._answer()
 
@@ -167,9 +171,18 @@ def opened(venv: Path, variables: Mapping[str, str], variable: str, where: str) 
     if not variable:
         yield None, "namaskah_database_variable names no variable with its address"
         return
+    env = launch.environment(variables, str(venv))
+    try:
+        address = database_address.parse(env.get(variable, ""))
+    except ValueError as error:
+        yield None, f"the address in {variable} cannot be read: {error}"
+        return
+    if address is None:
+        yield None, f"the variable {variable} holds no address of PostgreSQL"
+        return
     process = subprocess.Popen(
-        [str(venv / "bin/python"), "-c", package.source_of(client), variable],
-        env=launch.environment(variables, str(venv)),
+        [str(venv / "bin/python"), "-c", package.source_of(client)],
+        env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -180,7 +193,7 @@ def opened(venv: Path, variables: Mapping[str, str], variable: str, where: str) 
     try:
         session = Session(process, variables, where)
         try:
-            session._answer()  # noqa: SLF001 - the greeting
+            session._say(address.for_libpq())  # noqa: SLF001 - the greeting
         except Failure:
             process.wait(PATIENCE)
             if process.returncode not in WITHOUT:

@@ -1,0 +1,1 @@
+../../roles/application/module_utils/namaskah_host/passwords.py
