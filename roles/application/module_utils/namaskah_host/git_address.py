@@ -16,7 +16,8 @@ _URL = re.compile(rf"(?P<scheme>ssh|git|https?)://{_USER}{_HOST}(?::(?P<port>\d{
 _FOLDER = re.compile(r"(?:file://)?(?P<path>/[^\x00-\x1f\x7f]*)")
 # What scp takes; `transport::address` would have git run a program (gitremote-helpers(7)).
 _SCP = re.compile(rf"{_USER}{_HOST}:(?P<path>(?!:|//)[0-9A-Za-z._~/+%-]+)")
-_LOGIN = re.compile(r"(?P<scheme>\w+:/{1,2})?(?P<login>[^/].*)@", re.DOTALL)
+# What is written like a scheme may be a token as well, so only known ones are told from it.
+_LOGIN = re.compile(r"(?P<scheme>(?i:git\+)?(?i:https?|ssh|git|file|ftp):/{1,2})?(?P<login>[^/].*)@", re.DOTALL)
 _TAKES_LOGIN = "use an ssh key or a git credential helper, and leave out what stands before the @"
 _CORRECT = "correct namaskah_repository or namaskah_controller_repository"
 
@@ -56,12 +57,12 @@ def parse(text: str) -> GitAddress:
             raise BadAddressError("its user is not `git`, so it may be a token", secret=True)
         return address
     login = _LOGIN.match(text)
-    if login and (":" in login["login"] or (login["scheme"] or "").lower().startswith("http")):
+    if login and (":" in login["login"] or "http" in (login["scheme"] or "").lower()):
         raise BadAddressError("it holds a password or a token", secret=True)
     raise BadAddressError(f"it is none of {FORMS}, or has other characters than plain ones", secret=False)
 
 
 def shown(text: str) -> str:
     """Return what may be said of an address that is refused: nothing of its user, nor of what may be a query."""
-    without = re.sub(r"^(\w+:/{1,2})?.*@", r"\1***@", text, flags=re.DOTALL)
+    without = _LOGIN.sub(lambda found: f"{found['scheme'] or ''}***@", text, count=1)
     return re.split(r"[?#]", without)[0][:200]
