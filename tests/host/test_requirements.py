@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 import importlib
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_host import virtualenv
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.requirements import decoded, included, joined, with_includes
+
+from tests.support.contracts import HERE, contract
 
 FORMS = [
     "-r base.txt", "-rbase.txt", "-r\tbase.txt", "-r   base.txt", "--requirement base.txt", "--requirement=base.txt",
@@ -79,12 +80,12 @@ def test_an_address_of_a_file_is_a_file(folder: Path) -> None:
 
 
 def test_a_pin_in_an_included_file_makes_another_virtualenv(folder: Path) -> None:
-    contract: Any = SimpleNamespace(python=sys.executable, pip_arguments=[], root=folder)
+    made = Contract(contract(HERE, root=str(folder)))
     file = folder / "requirements.txt"
     file.write_bytes(codecs.BOM_UTF8 + b"-rbase.txt\n")
-    before = virtualenv.place_of(contract, [file])
+    before = virtualenv.place_of(made, [file], folder, {})
     (folder / "base.txt").write_text("y==2\n")
-    assert virtualenv.place_of(contract, [file]) != before
+    assert virtualenv.place_of(made, [file], folder, {}) != before
 
 
 def by_pip(text: str) -> Iterator[list[str]]:

@@ -123,16 +123,17 @@ class FolderHost:
         for folder in (self.contract.root, *(self.runtime / name for name in INSTANCES)):
             folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "env").write_text("SECRET='a secret of six words'\n")
-        self._make_virtualenv()
+        self.make_virtualenv()
 
-    def _make_virtualenv(self) -> None:
+    def make_virtualenv(self, agreed: Contract | None = None) -> None:
         """Make the virtualenv of no requirements, as an earlier release left it, but without pip: that costs seconds.
 
-        How releases make theirs, the roles' tests of verification and the lab show.
+        How releases make theirs, the roles' tests of verification and the lab show. `agreed` differs from the host's
+        contract in what the name of a virtualenv holds.
         """
         empty = self.folder / "requirements.txt"
         empty.touch()
-        folder = virtualenv.place_of(self.contract, [empty])
+        folder = virtualenv.place_of(agreed or self.contract, [empty], self.folder, {})
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
         (folder / ".complete").touch()
 

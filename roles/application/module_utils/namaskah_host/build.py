@@ -209,7 +209,7 @@ class Build:
 
     def _virtualenv(self) -> None:
         files = virtualenv.requirement_files(self.contract, self.release.folder)
-        self.venv = virtualenv.place_of(self.contract, files)
+        self.venv = virtualenv.place_of(self.contract, files, self.release.folder, self.secrets)
         virtualenv.make(
             self.contract, self.venv, files, release=self.release.folder, secrets=self.secrets, held=self.held
         )
@@ -307,6 +307,16 @@ class Build:
 
     def _content(self) -> None:
         content.record(self.release.folder, self.release.folder / ".namaskah" / "files.json")
+        if self.venv.name == self.release.id:  # the release's own commands may have put packages there
+            content.record(self.venv, self.venv / ".files.json")
+        elif found := virtualenv.changed(self.contract, self.venv):
+            raise Failure(
+                "failed",
+                "build the release",
+                str(self.venv),
+                f"a command of the build changed the packages that releases share: {content.shortened(found)}",
+                "set `namaskah_virtualenv: own`, and release again",
+            )
 
     def _host_program(self) -> None:
         for name in ("contract.json", guard.CONTRACT_COPY):

@@ -10,7 +10,8 @@ import locale
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,14 +26,30 @@ MARKS = (
 CODING = re.compile(rb"^#.*?coding[:=]\s*([-\w.]+)")
 COMMENT = re.compile(r"(^|\s+)#.*$")
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-SHORT = ("-r", "-c")
-LONG = ("--requirement", "--constraint")
-UNIQUE = 5  # characters from which pip takes the beginning of a long option for the whole
+SHORTEST = 3  # characters from which pip may take the beginning of a long option for the whole
 ADDRESS = re.compile(r"(http|https|file):", re.IGNORECASE)
 
 
-def with_includes(files: list[Path]) -> list[Path]:
-    """Return the files and every file that they include, each once; what is not there is pip's to complain of."""
+@dataclass(frozen=True)
+class Option:
+    """An option of pip that takes a word: its short name, or "", and its long ones."""
+
+    short: str
+    long: tuple[str, ...]
+
+
+REQUIREMENT = Option("-r", ("--requirement",))
+CONSTRAINT = Option("-c", ("--constraint", "--build-constraint"))
+EDITABLE = Option("-e", ("--editable",))
+FIND_LINKS = Option("-f", ("--find-links",))
+INDEX = (Option("-i", ("--index-url", "--pypi-url")), Option("", ("--extra-index-url",)))
+
+
+def with_includes(files: list[Path], environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the files and every file that they include, each once; what is not there is pip's to complain of.
+
+    `environment` is what pip has for its own.
+    """
     found: list[Path] = []
     known: set[str] = set()
     waiting = list(files)
@@ -43,7 +60,7 @@ def with_includes(files: list[Path]) -> list[Path]:
             continue
         known.add(place)
         found.append(file)
-        waiting += [beside(file, name) for name in included(decoded(file.read_bytes()))]
+        waiting += [beside(file, name) for name in included(decoded(file.read_bytes()), environment)]
     return found
 
 
@@ -75,11 +92,15 @@ def decoded(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-def included(text: str) -> Iterator[str]:
+def included(text: str, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
     """Yield the names of the files that a text includes, as they are written there."""
     for line in joined(text):
-        shown = VARIABLE.sub(lambda match: os.environ.get(match.group(1)) or match.group(0), line)
-        yield from _named(_options(shown))
+        yield from named(divided(expanded(line, environment))[1], REQUIREMENT, CONSTRAINT)
+
+
+def expanded(line: str, environment: Mapping[str, str]) -> str:
+    """Return a line with the variables that have a value in their places."""
+    return VARIABLE.sub(lambda match: environment.get(match.group(1)) or match.group(0), line)
 
 
 def joined(text: str) -> Iterator[str]:
@@ -101,26 +122,29 @@ def _said(parts: list[str]) -> Iterator[str]:
         yield shown
 
 
-def _options(line: str) -> list[str]:
-    """Return the words of a line from its first option on."""
+def divided(line: str) -> tuple[str, list[str]]:
+    """Return the requirement of a line, and its words from the first option on."""
     words = line.split(" ")
     first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
     rest = " ".join(words[first:])
     try:
-        return shlex.split(rest)
+        options = shlex.split(rest)
     except ValueError:  # a quote that is never closed: pip will say so
-        return rest.split()
+        options = rest.split()
+    return " ".join(words[:first]), options
 
 
-def _named(words: list[str]) -> Iterator[str]:
-    """Yield the values of -r and -c in each of their forms: `-r x`, `-rx`, `--requirement x`, `--requirement=x`."""
+def named(words: list[str], *options: Option) -> Iterator[str]:
+    """Yield the values of options in each of their forms: `-r x`, `-rx`, `--requirement x`, `--requirement=x`."""
+    short = tuple(option.short for option in options if option.short)
+    long = [name for option in options for name in option.long]
     at = 0
     while at < len(words):
         word = words[at]
         option, equals, value = word.partition("=")
-        if word.startswith(SHORT):
+        if short and word.startswith(short):
             option, value = word[:2], word[2:]
-        elif len(option) < UNIQUE or not any(name.startswith(option) for name in LONG):
+        elif len(option) < SHORTEST or not any(name.startswith(option) for name in long):
             at += 1
             continue
         elif not equals:

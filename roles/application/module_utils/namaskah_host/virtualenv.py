@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,8 @@ from .commands import run
 from .contract import Contract
 from .failure import Failure
 from .files import lock, sync_folder
-from .requirements import with_includes
+from .ingredients import Ingredients
+from .installers import may_install
 
 
 def requirement_files(contract: Contract, release: Path) -> list[Path]:
@@ -32,27 +32,48 @@ def requirement_files(contract: Contract, release: Path) -> list[Path]:
     return files
 
 
-def place_of(contract: Contract, files: list[Path]) -> Path:
-    """Return where the virtualenv of these files is: named after them, pip's arguments and the interpreter."""
+def place_of(contract: Contract, files: list[Path], release: Path, secrets: Mapping[str, str]) -> Path:
+    """Return where the virtualenv of a release is; `release` is its folder, `secrets` the build's.
+
+    It is named after everything that its installation reads, and shared by all releases that read the same. Where that
+    cannot be known beforehand, or what is there was changed since, it is the release's own, and has its name.
+    """
     version = run(
         [contract.python, "-VV"],
         what="ask the interpreter",
         timeout=20,
         next_step="set namaskah_python to an interpreter with the venv module",
     )
-    known = hashlib.sha256(version.encode())
-    for file in with_includes(files):
-        known.update(hashlib.sha256(file.read_bytes()).digest())
-    known.update(json.dumps(contract.pip_arguments).encode())
-    return contract.root / "venvs" / known.hexdigest()[:16]
+    commands = [*contract.build_commands, contract.collect_command, *contract.post_collect_commands]
+    own = contract.root / "venvs" / release.name
+    if contract.virtualenv == "own" or any(may_install(words, release) for words in commands):
+        return own
+    read = Ingredients(release, _surroundings(secrets))
+    read.add(version, os.path.realpath(shutil.which(contract.python) or contract.python), json.dumps(commands))
+    read.installed(files, contract.pip_arguments)
+    shared = contract.root / "venvs" / read.digest[:16]
+    return own if read.unknown or changed(contract, shared) else shared
+
+
+def changed(contract: Contract, place: Path) -> list[str]:
+    """Return what is not as it was installed; nothing where there is no virtualenv yet."""
+    return content.differences(place, place / ".files.json", contract.may_change)
+
+
+def _surroundings(secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return pip's environment. An index may want a password, and command lines can be seen by everybody."""
+    return {**os.environ, **{name: value for name, value in secrets.items() if name.startswith("PIP_")}}
 
 
 def make(
     contract: Contract, place: Path, files: list[Path], *, release: Path, secrets: Mapping[str, str], held: int | None
 ) -> None:
-    """Make the virtualenv unless it is there whole; `secrets` and `held` are the build's. Raises Failure."""
+    """Make the virtualenv unless it is there whole; `secrets` and `held` are the build's. Raises Failure.
+
+    A release's own is made anew: commands of a build that was killed may have changed it.
+    """
     with lock(place.with_suffix(".lock"), contract.pip_timeout):
-        if (place / ".complete").exists():
+        if (place / ".complete").exists() and place.name != release.name:
             return
         shutil.rmtree(place, ignore_errors=True)
         run(
@@ -89,8 +110,7 @@ def _install(
         what="install the requirements",
         timeout=contract.pip_timeout,
         cwd=release,
-        # An index may want a password: pip reads it here, for command lines can be seen by everybody.
-        env={**os.environ, **{name: value for name, value in secrets.items() if name.startswith("PIP_")}},
+        env=_surroundings(secrets),
         secrets=secrets,
         held=held,
         next_step="correct the requirement in the repository; nothing was switched",

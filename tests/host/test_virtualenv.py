@@ -1,0 +1,239 @@
+"""Does a release run its own packages? A virtualenv is shared only by releases whose installations read the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.namaskah_host import content, virtualenv
+from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.installers import may_install
+from ansible.module_utils.namaskah_host.retention import drop_venvs
+
+from tests.support.contracts import HERE, contract
+from tests.support.folder_host import FolderHost
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HASH = "a" * 64
+FIRST, SECOND = (f"2026010{day}T000000Z-{'a' * 12}" for day in (1, 2))
+WHEEL = "vfoo-1.0-py3-none-any.whl"
+FILES = {"base.txt": "y==1\n", f"vendor/{WHEEL}": "one", "libs/x/pyproject.toml": "[project]\nname='x'\n",
+         "libs/x/src/x/__init__.py": "VALUE = 1\n", "wheels/y-1-py3-none-any.whl": "one"}  # fmt: skip
+
+
+@cache
+def plain() -> dict[str, Any]:
+    return contract(HERE)
+
+
+def place(folder: Path, release: str, text: str = "", edit: dict[str, str] | None = None, **agreed: Any) -> str:
+    """Return the name of the virtualenv of a release with these requirements and files."""
+    root = folder / "releases" / release
+    for name, data in {**FILES, "requirements.txt": text, **(edit or {})}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(data)
+    secrets = agreed.pop("secrets", {})
+    made = Contract({**plain(), "root": str(folder), "python": "/bin/echo", **agreed})  # cheaper to ask than python
+    files = virtualenv.requirement_files(made, root)
+    return virtualenv.place_of(made, files, root, secrets).name
+
+
+@pytest.mark.parametrize(("text", "edited"), [
+    (f"./vendor/{WHEEL}", f"vendor/{WHEEL}"), (f"vendor/{WHEEL}", f"vendor/{WHEEL}"),
+    (f"vfoo @ file:vendor/{WHEEL}", f"vendor/{WHEEL}"), (f"-rvendor.txt\n./vendor/{WHEEL}", f"vendor/{WHEEL}"),
+    (f"vfoo@ file:./vendor/{WHEEL} ; python_version > '3'", f"vendor/{WHEEL}"),
+    (f"vendor/{WHEEL}[extra]; python_version > '3'", f"vendor/{WHEEL}"), (f"./${{FOLDER}}/{WHEEL}", f"vendor/{WHEEL}"),
+    (f"./vendor/{WHEEL} --hash=sha256:{HASH}", f"vendor/{WHEEL}"), ("x", WHEEL),
+    (f"./vendor/{WHEEL} \\\n  --hash=sha256:{HASH}", f"vendor/{WHEEL}"),
+    ("./libs/x", "libs/x/src/x/__init__.py"), ("libs/x", "libs/x/src/x/new.py"), ("./libs/x[a]", "libs/x/setup.cfg"),
+    ("file:libs/x#egg=x", "libs/x/src/x/__init__.py"), ("x @ file:libs/x", "libs/x/src/x/__init__.py"),
+    ("-f wheels\ny", "wheels/y-1-py3-none-any.whl"), ("--find-links=./wheels\ny", "wheels/new.whl"),
+    ("--no-index --find-links wheels\ny", "wheels/new.whl"), ("-i ./wheels\ny", "wheels/y/index.html"),
+    ("-r base.txt", "base.txt"), ("-cbase.txt\ny", "base.txt"),
+])  # fmt: skip
+def test_what_a_local_path_holds_is_in_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str,
+                                                edited: str) -> None:  # fmt: skip
+    monkeypatch.setenv("FOLDER", "vendor")
+    text = WHEEL if text == "x" else text  # a name without any slash is a path as well
+    extra = {"vendor.txt": "z==1\n", WHEEL: "one"}
+    first = place(tmp_path, FIRST, text, extra)
+    assert place(tmp_path, SECOND, text, extra) == first, "equal content is shared"
+    assert place(tmp_path, SECOND, text, {**extra, edited: "another"}) != first
+    assert FIRST not in first
+
+
+@pytest.mark.parametrize("text", [
+    "-e .", "-e ./libs/x", "--editable libs/x", "--editable=.", "-e.", "--edit .", f"-e git+https://h/x@{COMMIT}#egg=x",
+    ".", "./", ".[all]", "..", "file:.", "x @ file:./", "-r dev.txt", "-c dev.txt", "./libs/..", "${HERE}",
+    "git+https://h/x", "git+https://h/x@main", "git+https://h/x@v1.0#egg=x", "x @ git+ssh://git@h/x.git@abc1234",
+    f"x@git+https://h/x@{COMMIT[:39]}", f"git+https://h/x#{COMMIT}", f"svn+https://h/x@{COMMIT}", "hg+https://h/x@tip",
+    "https://h/x-1.0.tar.gz", "x @ https://h/x.whl", "x @ https://h/x.whl ; python_version > '3'",
+    "-r https://h/base.txt", "-c https://h/constraints.txt\nx", "--constraint=https://h/c.txt", "./libs/linked",
+    "./libs/reaching", "\ufeff-e .", "x==1 # fine\n -e .",
+])  # fmt: skip
+def test_what_cannot_be_known_gets_an_environment_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                             text: str) -> None:  # fmt: skip
+    monkeypatch.setenv("HERE", "./.")
+    linked = tmp_path / "releases" / FIRST / "libs" / "linked"
+    files = {"dev.txt": "-e .\n", "libs/reaching/pyproject.toml": "dependencies = ['core @ file:///srv/core']"}
+    place(tmp_path, FIRST)
+    (tmp_path / "elsewhere").mkdir()
+    linked.mkdir()
+    (linked / "src").symlink_to(tmp_path / "elsewhere")
+    assert place(tmp_path, FIRST, text, files) == FIRST
+
+
+@pytest.mark.parametrize("text", [
+    "x==1", "x[a,b]>=1 ; python_version > '3'", f"git+https://h/x@{COMMIT}", f"x @ git+ssh://git@h/x.git@{COMMIT}#egg=x",
+    f"https://h/x.whl#sha256={HASH}", f"x @ https://h/x.whl#egg=x&sha256={HASH}",
+    f"x @ https://h/x.whl --hash=sha256:{HASH}",
+    "-i https://h/simple\nx", "--extra-index-url https://h/simple\nx", "--pre\nx==1", "# -e .", "x==1 # see git+https://h/x",
+    "--find-links https://h/wheels\nx", "-r absent.txt", "./absent", "--trusted-host h\nx", "",
+])  # fmt: skip
+def test_what_is_known_is_shared(tmp_path: Path, text: str) -> None:
+    assert place(tmp_path, FIRST, text) == place(tmp_path, SECOND, text)
+
+
+def test_arguments_variables_and_the_interpreter_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PIP_CONFIG_FILE", raising=False)
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    names = [place(tmp_path, FIRST, "x")]
+    names += [place(tmp_path, FIRST, "x", **agreed) for agreed in (
+        {"pip_arguments": ["--pre"]}, {"pip_arguments": ["--no-index", "-f", "wheels"]}, {"python": str(other)},
+        {"pip_arguments": ["--pre", f"vendor/{WHEEL}"]}, {"build_commands": [["npm", "ci"]]},
+        {"post_collect_commands": [["npm", "ci"]]}, {"secrets": {"PIP_INDEX_URL": "https://h/"}},
+        {"secrets": {"PIP_CONSTRAINT": "base.txt"}},
+    )]  # fmt: skip
+    edit = {f"vendor/{WHEEL}": "two", "base.txt": "y==2", "wheels/new.whl": ""}
+    names += [place(tmp_path, FIRST, "x", edit, **agreed) for agreed in (
+        {"pip_arguments": ["--pre", f"vendor/{WHEEL}"]}, {"secrets": {"PIP_CONSTRAINT": "base.txt"}},
+        {"secrets": {"PIP_FIND_LINKS": "wheels"}}, {"pip_arguments": ["--no-index", "-f", "wheels"]},
+    )]  # fmt: skip
+    (tmp_path / ".pip").mkdir()
+    (tmp_path / ".pip" / "pip.conf").write_text("[install]\nconstraint = base.txt\n")
+    names += [place(tmp_path, FIRST, "x"), place(tmp_path, FIRST, "x", edit)]
+    assert len(set(names)) == len(names)
+    assert FIRST not in names
+    assert place(tmp_path, FIRST, "x", edit) == place(tmp_path, SECOND, "x", edit)
+    for arguments in (["-e", "."], ["."], ["--pre", "."], ["git+https://h/x"], ["--group", "dev"]):
+        assert place(tmp_path, FIRST, "x", pip_arguments=arguments) == FIRST, arguments
+    assert place(tmp_path, FIRST, "x", virtualenv="own") == FIRST
+    assert place(tmp_path, FIRST, "x", secrets={"PIP_EDITABLE": "."}) == FIRST
+
+
+def test_of_another_release_nothing_but_what_is_read_counts(tmp_path: Path) -> None:
+    assert place(tmp_path, FIRST, "./libs/x", {"a.py": "1"}) == place(tmp_path, SECOND, "./libs/x", {"a.py": "2"})
+
+
+INSTALL: list[tuple[list[str], bool]] = [
+    (["{venv}/bin/pip", "install", "."], True), (["{venv}/bin/python", "-m", "pip", "install", "x"], True),
+    (["sh", "-c", "pip install ."], True), (["uv", "pip", "sync", "requirements.txt"], True), (["uv", "sync"], True),
+    (["poetry", "install"], True), (["{venv}/bin/pip3.11", "install", "x"], True), (["make", "install"], True),
+    (["{venv}/bin/python", "setup.py", "develop"], True), (["sh", "build.sh"], True), (["./build.sh"], True),
+    (["{release}/build.sh"], True), (["bash", "-ec", "cd web && make"], True), (["tool.py"], True),
+    (["{venv}/bin/python", "tool.py"], True), (["{venv}/bin/python", "-m", "pack.tool"], True),
+    (["cp", "x.pth", "{venv}/lib/x.pth"], True), (["env", "A=1", "pip", "install", "."], True),
+    (["{venv}/bin/python", "admin.py", "compress"], False), (["npm", "ci"], False), (["npm", "run", "build"], False),
+    (["sh", "-c", "npm ci && npm run build"], False), (["{venv}/bin/python", "-m", "plain"], False), ([], False),
+    (["{venv}/bin/python", "-c", "print('piped')"], False), (["\0"], False), (["x" * 5000], False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "may"), INSTALL)
+def test_commands_that_may_install_are_told_from_others(tmp_path: Path, words: list[str], may: bool) -> None:
+    (tmp_path / "pack").mkdir()
+    texts = {"build.sh": "#!/bin/sh\ntrue\n", "tool.py": "subprocess.run(['pip'])", "pack/tool.py": "import pip",
+             "admin.py": "#!/usr/bin/env python\nimport os\n", "plain.py": "print(1)"}  # fmt: skip
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    assert may_install(words, tmp_path) is may
+
+
+def wheel(folder: Path, value: str) -> None:
+    """Write a wheel of one module; its name says nothing of its content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"vfoo.py": f"VALUE = {value!r}\n",
+             "vfoo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: vfoo\nVersion: 1.0\n",
+             "vfoo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+             "vfoo-1.0.dist-info/RECORD": ""}  # fmt: skip
+    with zipfile.ZipFile(folder / WHEEL, "w") as archive:
+        for name, text in facts.items():
+            archive.writestr(name, text)
+
+
+def value(host: FolderHost, release: str) -> str:
+    """Return what a release's own interpreter imports."""
+    build = Build(host.contract, {"release": release})
+    record = build.release.record
+    python = host.contract.root / "venvs" / record["venv"] / "bin/python"
+    words = [python, "-c", "import vfoo; print(vfoo.VALUE)"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, cwd="/").stdout.strip()
+
+
+@pytest.mark.fault("git: requirement is a path", ends="found")
+def test_two_commits_whose_wheel_differs_run_their_own(host: FolderHost) -> None:
+    """Attack 12: the second release ran the first one's packages, and every check agreed."""
+    found = []
+    for text in ("ONE", "TWO"):
+        wheel(host.source / "vendor", text)
+        run = host.run(with_requirement(host, f"./vendor/{WHEEL}\n"))
+        Build(host.contract, run).prepare()
+        found.append(run["release"])
+    assert [value(host, release) for release in found] == ["ONE", "TWO"]
+
+
+def with_requirement(host: FolderHost, text: str) -> str:
+    """Commit a version with these requirements; return its commit."""
+    host.commit("good")
+    (host.source / "requirements.txt").write_text(text)
+    host._git("-C", str(host.source), "add", "--all")
+    host._git("-C", str(host.source), "commit", "--quiet", "--message", "a requirement")
+    return host._git("-C", str(host.source), "rev-parse", "HEAD")
+
+
+def agreed(host: FolderHost, **more: Any) -> Contract:
+    return Contract({**host.contract.raw, **more})
+
+
+def test_a_build_that_installs_leaves_the_live_packages_alone(host: FolderHost) -> None:
+    """Its own environment is recorded after its commands, made anew when it is tried again, and goes with it."""
+    first = host.prepared()
+    live = host.contract.root / "venvs" / Build(host.contract, first).release.record["venv"]
+    content.record(live, live / ".files.json")
+    command = ["{venv}/bin/python", "-m", "pip", "--version"]
+    build = Build(agreed(host, build_commands=[command]), host.run(host.commit("good")))
+    build.prepare()
+    assert build.venv.name == build.release.id
+    assert content.differences(live, live / ".files.json") == []
+    (build.venv / "stale").touch()
+    (build.release.folder / ".release.json").unlink()
+    build.prepare()
+    assert not (build.venv / "stale").exists()
+    assert content.differences(build.venv, build.venv / ".files.json") == []
+    (build.release.folder / ".release.json").unlink()
+    assert drop_venvs(host.contract) == [build.release.id]
+
+
+def test_a_command_that_changes_shared_packages_all_the_same_is_refused(host: FolderHost) -> None:
+    """And what was changed is shared by no later release."""
+    sly = agreed(host, build_commands=[["{venv}/bin/python", "-c", "import sys; open(sys.prefix + '/sly.py', 'w')"]])
+    host.make_virtualenv(sly)
+    shared = virtualenv.place_of(sly, [host.folder / "requirements.txt"], host.folder, {})
+    content.record(shared, shared / ".files.json")
+    with pytest.raises(Failure, match=r"sly.py was added") as told:
+        Build(sly, host.run(host.commit("good"))).prepare()
+    assert "namaskah_virtualenv: own" in told.value.next_step
+    assert virtualenv.place_of(sly, [host.folder / "requirements.txt"], host.folder, {}).name == host.folder.name
+    assert os.path.lexists(shared / "sly.py")
