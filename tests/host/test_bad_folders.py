@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.namaskah_host import activation, status, switch
-from ansible.module_utils.namaskah_host.build import Build, publish
+from ansible.module_utils.namaskah_host.assets import fill, publish
+from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_json
 from ansible.module_utils.namaskah_host.release import Release, all_of, last_good_before, of_commit
@@ -92,13 +93,16 @@ def test_a_file_that_became_a_folder_goes_without_the_pool(tmp_path: Path) -> No
         (root / name).write_text(name)
     (pool / "b").mkdir(parents=True)
     (pool / "a").write_text("a file in an older release")
-    assert publish(root, pool, dict.fromkeys(("a/deep/x.txt", "b", "c.txt"), "")) == ["a/deep/x.txt", "b"]
+    assert fill(root, pool, ("a/deep/x.txt", "b", "c.txt")) == ["a/deep/x.txt", "b"]
     assert (pool / "c.txt").read_text() == "c.txt"
-    assert publish(root, pool, {"c.txt": ""}) == []
+    assert fill(root, pool, ["c.txt"]) == []
 
 
 def test_a_release_whose_static_file_became_a_folder_is_prepared_and_names_it(host: FolderHost) -> None:
-    Build(host.contract, with_file(host, "static/zz", "a file")).prepare()
+    first = with_file(host, "static/zz", "a file")
+    Build(host.contract, first).prepare()
+    assert publish(host.contract, Release(host.contract, first["release"])) == []
     (host.source / "static/zz").unlink()
     run = with_file(host, "static/zz/a.txt", "in a folder")
-    assert Build(host.contract, run).prepare()["unpooled"] == ["zz/a.txt"]
+    Build(host.contract, run).prepare()
+    assert publish(host.contract, Release(host.contract, run["release"])) == ["zz/a.txt"]

@@ -37,6 +37,7 @@ def released(host: FolderHost) -> Release:
     """Prepare a version and make it live by its records alone: no process is needed to fill a disk."""
     run = host.prepared()
     before, release = current(host.contract), Release(host.contract, run["release"])
+    assets.publish(host.contract, release)
     release.mark("live", confirmed=run["release"])
     point(host.contract.current, f"releases/{release.id}")
     if before:
@@ -50,9 +51,10 @@ def failed(host: FolderHost) -> None:
     run = host.run(host.commit("good"))
     retention.prune(host.contract)  # as the module does before it prepares
     commands = [*host.contract.raw["build_commands"], ["false"]]
-    broken = Build(type(host.contract)({**host.contract.raw, "build_commands": commands}), run)
+    contract = type(host.contract)({**host.contract.raw, "build_commands": commands})
+    host.make_virtualenv(contract)
     with pytest.raises(Failure):
-        broken.prepare()
+        Build(contract, run).prepare()
 
 
 def names_of(release: Release) -> list[Path]:
@@ -95,6 +97,7 @@ def prepared_as_the_module_does(host: FolderHost, *build_commands: list[str]) ->
     try:
         with working(contract, run, "prepare") as held:
             retention.prune(contract)
+            host.make_virtualenv(contract)
             Build(contract, run, held).prepare()
     finally:
         assert lease.release(host.contract, run["id"], run["fence"])
@@ -153,6 +156,7 @@ def test_fifty_deploys_fit_on_a_small_disk(small: FolderHost) -> None:
     """A real file system, which the builds alone would fill twice: what they make is in no repository."""
     made = 3 * MIB
     small.contract.raw["build_commands"] = [["sh", "-c", f"head --bytes={made} /dev/urandom > artifact"]]
+    small.make_virtualenv()
     assert len(list(fifty_deploys(small))) == 50
     state = os.statvfs(small.contract.root)
     assert 50 * made > 2 * state.f_blocks * state.f_frsize

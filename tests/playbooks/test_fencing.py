@@ -51,6 +51,7 @@ UNDER_THE_LEASE: dict[str, list[dict[str, Any]]] = {
     "point": [{"stanza": "shop", "service": "shop", "command": ["/bin/false"], "state": "marked"}],
     "prepare": [{}],
     "prune": [{}],
+    "publish": [{}],
     "recover": [{"why": "a test"}],
     "restore": [
         {**BACKUPS, "restore": {"service": "shop"}, "state": state}

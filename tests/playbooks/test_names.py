@@ -25,7 +25,8 @@ KNOWN_HOSTS = re.compile(
         example(\.(com|net|org))? | test | invalid | localhost   # RFC 2606
         | keepachangelog\.com | semver\.org | www\.apache\.org | www\.w3\.org
         | docs\.ansible\.com | docs\.python\.org | www\.postgresql\.org | nginx\.org | man7\.org | www\.rfc-editor\.org
-        | www\.freedesktop\.org | git-scm\.com | supervisord\.org | docs\.pytest\.org | hatch\.pypa\.io
+        | www\.freedesktop\.org | git-scm\.com | git-lfs\.github\.com | supervisord\.org | docs\.pytest\.org
+        | hatch\.pypa\.io
     )""",
     re.VERBOSE,
 )

@@ -16,8 +16,8 @@ DOCUMENTATION = r"""
 module: namaskah_prepare
 short_description: Make a commit a complete release on a host
 description:
-  - Fetches the commit, exports it, makes or reuses the virtualenv, builds, collects the static files into the release
-    and into the pool of all releases, and writes the launchers. The record is written last.
+  - Fetches the commit, exports it, makes or reuses the virtualenv, builds, collects the static files into the
+    release, and writes the launchers. The record is written last.
 options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: "The run: id, by, ref, tag, commit, release, fence.", type: dict, required: true}

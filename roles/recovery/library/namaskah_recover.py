@@ -25,6 +25,10 @@ options:
   decided: {description: Runs whose switch some host has confirmed., type: list, elements: str, default: []}
   why: {description: The reason that the record keeps., type: str, required: true}
   bad: {description: Whether the release itself failed., type: bool, default: false}
+  withdraw:
+    description: Whether the static files of what does not stand are taken out of the pool again.
+    type: bool
+    default: true
   proved: {description: "Run and fence of a holder whose controller is known to be dead.", type: dict, default: {}}
 """
 
@@ -40,7 +44,9 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     run["fence"] = lease.acquire(contract, run, proved=asked["proved"], ending=True)["fence"]
     try:
         with working(contract, run, "recover"):
-            result = activation.recover(contract, asked["decided"], asked["why"], bad=asked["bad"])
+            result = activation.recover(
+                contract, asked["decided"], asked["why"], bad=asked["bad"], withdraw=asked["withdraw"]
+            )
     except Failure as failure:
         failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}
         raise
@@ -55,6 +61,7 @@ if __name__ == "__main__":
             "decided": {"type": "list", "elements": "str", "default": []},
             "why": {"type": "str", "required": True},
             "bad": {"type": "bool", "default": False},
+            "withdraw": {"type": "bool", "default": True},
             "proved": {"type": "dict", "default": {}},
         },
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import front, journal, pausing, watcher
+from . import assets, front, journal, pausing, watcher
 from . import switch as switches
 from .contract import Contract, other
 from .failure import Failure
@@ -199,11 +200,13 @@ def confirm(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> dict[str, Any]:
+def recover(contract: Contract, decided: list[str], why: str, *, bad: bool, withdraw: bool = True) -> dict[str, Any]:
     """Bring this host to a final state from whatever was found; return what was done and what serves now.
 
     `decided` names the runs that some host of the fleet has confirmed: their switch is completed where this host was
     asked to be final, as a run asks all hosts before it tells one. Every other unconfirmed one returns.
+    `withdraw` takes the files of what does not stay out of the pool; not while other hosts of the fleet may go on to
+    serve their pages.
     """
     with switches.locked(contract):
         switch = switches.read(contract)
@@ -219,6 +222,9 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool) -> d
         done["paused"] = pausing.go_on(contract)
         live = current(contract)
         turned = front.turn(Instance(contract, live, live.instance)) if live and live.instance else False
+        if withdraw:
+            with contextlib.suppress(OSError, Failure):  # the return is done; the next run tries this again
+                assets.withdraw(contract)
     ensure_watched(contract)
     changed = turned or done["state"] != "nothing" or bool(done["paused"])
     return {"changed": changed, "host": contract.host, "serving": live.id if live else None, **done}

@@ -1,19 +1,26 @@
-"""Which collected files of older releases may go? Old pages ask for them; a pool keeps them for days, within a size."""
+"""Which collected files does a host keep for pages of other releases, and which may go?
+
+A pool has every release's files under the paths that pages name, for days and within a size. A release's own come into
+it shortly before the first host switches, and go again if it does not stay.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .contract import Contract
-from .files import read_json
+from .failure import Failure
+from .files import read_json, write_json
 from .release import Release, all_of, current, last_good_before
 
 DAY = 86400.0  # seconds
 MIB = 2**20
+SERVED = ("provisional", "live", "superseded")  # states of a release whose pages people have
 
 
 def pool_of(contract: Contract) -> Path:
@@ -25,6 +32,87 @@ def pool_of(contract: Contract) -> Path:
 def names_of(release: Release) -> list[str]:
     """Return the names of a release's collected files."""
     return list(read_json(release.folder / ".namaskah" / "static.json") or {})
+
+
+def publish(contract: Contract, release: Release) -> list[str]:
+    """Add a release's files to the pool; return the names that have no place there.
+
+    What it brings is written down before, so that it can be taken out again whatever happens.
+    """
+    pool, names = pool_of(contract), names_of(release)
+    brought = {name for name in names if not os.path.lexists(pool / name)}
+    write_json(_note(release), sorted(_brought(release) | brought))
+    return fill(release.folder / contract.static_root, pool, names)
+
+
+def _note(release: Release) -> Path:
+    """Return the file that says what a release has brought into the pool; it is no part of it (content.OWN)."""
+    return release.folder / ".namaskah" / "published.json"
+
+
+def _brought(release: Release) -> set[str]:
+    """Return what a release has brought into the pool; nothing where that cannot be read."""
+    try:
+        return set(read_json(_note(release)) or ())
+    except (Failure, OSError):
+        return set()
+
+
+def fill(root: Path, pool: Path, names: Iterable[str]) -> list[str]:
+    """Add files below `root` to the pool; what is there is never overwritten.
+
+    Return the names that have no place there, for an older release has a folder where they are files, or the reverse.
+    """
+    without = []
+    for name in names:
+        place = pool / name
+        if place.is_file():
+            os.utime(place)  # its age counts from the last release that has it
+            continue
+        if not (root / name).is_file():  # an older release may have collected its files elsewhere
+            continue
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            without.append(name)
+            continue
+        if os.path.lexists(place):
+            without.append(name)
+            continue
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.new")
+        shutil.copyfile(root / name, temporary)
+        temporary.replace(place)
+    return without
+
+
+def withdraw(contract: Contract) -> int:
+    """Take out of the pool what releases brought that failed, returned or were never switched to; return how many went.
+
+    What a release has that served, and is kept, stays.
+    """
+    live, releases = current(contract), all_of(contract)
+    stay = [release for release in releases if release.record["state"] in SERVED or (live and release.id == live.id)]
+    gone = [release for release in releases if release not in stay and _note(release).exists()]
+    kept = {name for release in stay for name in names_of(release)} if gone else set()
+    count = sum(_take_out(pool_of(contract), name) for release in gone for name in _brought(release) - kept)
+    for release in releases:
+        if release.record["state"] != "provisional":  # it has stayed, or what it brought is gone
+            _note(release).unlink(missing_ok=True)
+    return count
+
+
+def _take_out(pool: Path, name: str) -> bool:
+    """Remove a file and the folders that it leaves empty; return whether it was there."""
+    try:
+        (pool / name).unlink()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    with contextlib.suppress(OSError):  # a folder that holds something more
+        for folder in (pool / name).parents:
+            if folder == pool:
+                break
+            folder.rmdir()
+    return True
 
 
 def refresh(contract: Contract) -> None:

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import content, guard, launch, mirror, package, virtualenv
+from . import content, exported, guard, launch, mirror, package, sharing, virtualenv
 from .commands import run
 from .contract import Contract
 from .failure import Failure
-from .files import point, sync_folder, write_json, write_text
+from .files import sync_folder, write_json, write_text
 from .foreign import visible
 from .journal import now
 from .mirror import GIT, GIT_TIMEOUT
-from .release import OURS, RECORD, Release
+from .release import RECORD, Release
 
 ROOM = 2**20  # bytes that records need
 FILES = 100  # and files
@@ -37,7 +37,6 @@ class Build:
         self.seconds: dict[str, float] = {}
         self.secrets: dict[str, str] = {}
         self.venv = Path()
-        self.unpooled: list[str] = []
 
     def prepare(self) -> dict[str, Any]:
         """Carry out every step in order; return what the report shows. Killed anywhere, it can be run again."""
@@ -68,8 +67,7 @@ class Build:
                 self.seconds[name] = round(time.monotonic() - begin, 3)
         except (Failure, OSError) as error:
             raise self._ended(error) from None
-        done = {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
-        return {**done, "unpooled": self.unpooled}
+        return {"release": self.release.id, "reused": False, "seconds": self.seconds, "venv": self.venv.name}
 
     def _ended(self, error: Failure | OSError) -> Failure:
         """Return the failure in the operator's words. On a full disk what is half made goes.
@@ -169,21 +167,12 @@ class Build:
                 visible(error + done.stderr.decode(errors="replace")).strip(),
                 "check the disk and the mirror with `git fsck`",
             )
-        self._refuse_our_names()
-
-    def _refuse_our_names(self) -> None:
-        """Refuse a repository that has what the tool keeps in a release: it would be taken for the tool's own."""
-        folder = self.release.folder
-        found = [name for name in OURS if os.path.lexists(folder / name)]
-        if found:
+        listing = self._git("ls-tree", "-r", "-z", "--full-tree", self.run["commit"], what="list the commit")
+        try:
+            exported.refuse_what_is_no_release(folder, self.contract.repository, self.contract.shared_paths, listing)
+        except Failure:
             shutil.rmtree(folder)
-            raise Failure(
-                "refused",
-                "export the commit",
-                self.contract.repository,
-                f"it has {', '.join(found)} at its top, and the tool keeps files of its own under these names",
-                "rename them in a new commit, or keep them out of the export: `NAME export-ignore` in .gitattributes",
-            )
+            raise
 
     # --- Environment and virtualenv ---------------------------------------------------------------
 
@@ -191,21 +180,8 @@ class Build:
         self.secrets = variables_of(self.contract.env_file)
 
     def _link_shared(self) -> None:
-        for entry in self.contract.shared_paths:
-            place = self.release.folder / entry
-            target = self.contract.shared / entry
-            if not target.exists():
-                raise Failure(
-                    "failed",
-                    "link a shared path",
-                    str(target),
-                    "it does not exist",
-                    "provision the host, or make it, owned by the application's user",
-                )
-            if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            point(place, str(target))
+        sharing.link(self.contract, self.release.folder)
+        exported.refuse_links_out(self.release.folder, self.contract.repository, self.contract.shared_paths)
 
     def _virtualenv(self) -> None:
         files = virtualenv.requirement_files(self.contract, self.release.folder)
@@ -284,7 +260,6 @@ class Build:
                 for file in sorted(root.rglob("*"))
                 if file.is_file() and not file.is_symlink()
             }
-            self.unpooled = publish(root, self.contract.shared / "assets" / self.contract.static_url.strip("/"), sums)
         write_json(self.release.folder / ".namaskah" / "static.json", sums)
 
     def _launchers(self) -> None:
@@ -352,28 +327,3 @@ def variables_of(path: str) -> dict[str, str]:
     except (OSError, ValueError) as error:
         next_step = "provision the host, or write the file as the host contract says"
         raise Failure("failed", "read the environment file", path, str(error), next_step) from None
-
-
-def publish(root: Path, pool: Path, sums: dict[str, str]) -> list[str]:
-    """Add collected files to the pool that all hosts keep for old pages; what is there is never overwritten.
-
-    Return the names that have no place there, for an older release has a folder where they are files, or the reverse.
-    """
-    without = []
-    for name in sums:
-        place = pool / name
-        if place.is_file():
-            os.utime(place)  # its age counts from the last release that has it
-            continue
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            without.append(name)
-            continue
-        if os.path.lexists(place):
-            without.append(name)
-            continue
-        temporary = place.with_name(f".{place.name}.{os.getpid()}.new")
-        shutil.copyfile(root / name, temporary)
-        temporary.replace(place)
-    return without

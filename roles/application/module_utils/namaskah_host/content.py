@@ -18,7 +18,9 @@ from .files import read_json, write_json
 
 # What changes while all is well: bytecode, the release's own record, and the link to its sockets.
 CACHES = "__pycache__"
-OWN = frozenset({".release.json", "run", ".namaskah/files.json", ".files.json", ".complete"})
+OWN = frozenset({
+    ".release.json", "run", ".namaskah/files.json", ".namaskah/published.json", ".files.json", ".complete",
+})  # fmt: skip
 SHOWN = 5  # names of changed files that are told; the others are counted
 
 

@@ -19,6 +19,7 @@ from .foreign import brief
 from .managers import PM2, SYSTEMCTL
 from .mirror import GIT, with_remote
 from .release import all_of, current
+from .sharing import misspelt
 
 UNIX_PATH = 107  # bytes of a unix socket's path (unix(7), sun_path)
 RELEASE_FLOOR = 500 * 1024 * 1024  # bytes that a release with its virtualenv is expected to need at least
@@ -72,7 +73,13 @@ def folders(contract: Contract) -> Iterator[Complaint]:
                 "provision the host: the health gate asks each instance on its own socket",
             )
     for entry in contract.shared_paths:
-        if not (contract.shared / entry).exists():
+        if misspelt(entry):
+            yield (
+                "words",
+                f"the shared path {entry!r} is no plain path inside a release",
+                "correct namaskah_shared_paths",
+            )
+        elif not (contract.shared / entry).exists():
             yield "host", f"the shared path {contract.shared / entry} is missing", "provision the host, or make it"
 
 

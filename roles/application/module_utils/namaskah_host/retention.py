@@ -37,6 +37,7 @@ def droppable(contract: Contract) -> list[Release]:
 def prune(contract: Contract) -> dict[str, Any]:
     """Drop what retention allows, then virtualenvs and pooled files that nothing needs; return what went."""
     dropped = []
+    assets.withdraw(contract)  # by what releases say that go next
     assets.refresh(contract)
     for release in droppable(contract):
         discard(release)

@@ -1,0 +1,99 @@
+"""Is what was exported all of the commit, and does nothing in it lead out of the release?
+
+A link to a file of the host would be collected, served and read with the rights of the deploy user; a submodule or a
+file kept by LFS would be missing where nobody looks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from .content import shortened
+from .failure import Failure
+from .release import OURS
+
+# Source: git-lfs, docs/spec.md: a pointer is smaller than 1024 bytes, and `version` is its first line.
+POINTER = re.compile(rb"version https?://(git-lfs|hawser)\.github\.com/spec/v\d+\r?\n(.*\n)*oid sha256:[0-9a-f]{64}")
+LONGEST = 1024
+EXPORT_IGNORE = "keep it out of the export: `NAME export-ignore` in .gitattributes"
+
+
+def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Collection[str], listing: str) -> None:
+    """Refuse an export by the names of what must not be in a release. Raises Failure (refused).
+
+    `listing` is that of the commit by `git ls-tree -r -z`.
+    """
+    found = [name for name in OURS if os.path.lexists(folder / name)]
+    if found:
+        raise _refused(
+            repository,
+            f"it has {', '.join(found)} at its top, and the tool keeps files of its own under these names",
+            f"rename them in a new commit, or {EXPORT_IGNORE}",
+        )
+    refuse_links_out(folder, repository, shared_paths)
+    if found := submodules(folder, listing):
+        raise _refused(
+            repository,
+            f"it has submodules, whose files are not in the commit: {shortened(found)}",
+            f"commit their files (`git subtree add`), or install them as packages; or, unneeded, {EXPORT_IGNORE}",
+        )
+    if found := list(pointers(folder)):
+        raise _refused(
+            repository,
+            f"git LFS keeps these files elsewhere, the commit has pointers to them: {shortened(found)}",
+            f"commit the files themselves (`git lfs migrate export --include=NAME`); or, unneeded, {EXPORT_IGNORE}",
+        )
+
+
+def refuse_links_out(folder: Path, repository: str, shared_paths: Collection[str]) -> None:
+    """Refuse links of the commit that lead out of the release, if only by a shared path. Raises Failure (refused).
+
+    Links in the place of a shared path are replaced by the tool's own.
+    """
+    found = [f"{name} -> {target}" for name, target in links_out(folder) if name not in shared_paths]
+    if found:
+        raise _refused(
+            repository,
+            f"it has links that lead out of the release: {shortened(found)}",
+            "commit what they name, let them be relative and stay inside, or name what outlives a release in "
+            f"namaskah_shared_paths; or, unneeded, {EXPORT_IGNORE}",
+        )
+
+
+def _refused(repository: str, why: str, next_step: str) -> Failure:
+    return Failure("refused", "export the commit", repository, why, next_step)
+
+
+def links_out(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and target of each link below `folder` that does not end inside it."""
+    top = Path(os.path.realpath(folder))
+    for place, folders, names in os.walk(folder):
+        for name in sorted([*folders, *names]):
+            link = Path(place, name)
+            if link.is_symlink():
+                target = str(link.readlink())
+                if target.startswith("/") or not Path(os.path.realpath(link)).is_relative_to(top):
+                    yield str(link.relative_to(folder)), target
+
+
+def submodules(folder: Path, listing: str) -> list[str]:
+    """Return the submodules in a listing of the commit (`git ls-tree -r -z`) that were not kept out of the export."""
+    entries = [entry.partition("\t") for entry in listing.split("\0")]
+    names = [name for facts, _, name in entries if facts.startswith("160000 ")]
+    # A name that is no UTF-8 has a mark in it, and can be looked for no more.
+    return [name for name in names if "\ufffd" in name or os.path.lexists(folder / name)]
+
+
+def pointers(folder: Path) -> Iterator[str]:
+    """Yield the files that are pointers of git LFS."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            seen = path.lstat()
+            if path.is_symlink() or seen.st_size >= LONGEST:
+                continue
+            if POINTER.match(path.read_bytes()):
+                yield str(path.relative_to(folder))

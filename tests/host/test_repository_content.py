@@ -1,0 +1,275 @@
+"""Can what a repository holds reach out of its release: to shared data, to the host's files, to what is public?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.namaskah_host import activation, assets, retention, status
+from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.exported import links_out, pointers
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.files import write_json
+from ansible.module_utils.namaskah_host.readiness import folders
+from ansible.module_utils.namaskah_host.release import Release
+
+from tests.support.contracts import HERE, contract
+from tests.support.folder_host import IDENTITY, FolderHost
+
+RELEASE = f"20260102T000000Z-{'a' * 12}"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
+
+# --- Shared paths -------------------------------------------------------------------------------------
+
+
+def linking(root: Path, shared_paths: list[str]) -> Build:
+    """Return the build of a release with some files, on a host whose shared data has one file in each folder."""
+    build = Build(Contract(contract(HERE, root=str(root), shared_paths=shared_paths)), {"release": RELEASE})
+    for name in ("media/cache/seed.txt", "img/news/a.txt", "img/newsletters/b.txt", "plain.txt"):
+        (build.release.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (build.release.folder / name).write_text("of the commit")
+    for folder in ("media", "media/cache", "img/news", "img/newsletters"):
+        (root / "shared" / folder).mkdir(parents=True, exist_ok=True)
+        (root / "shared" / folder / "precious").write_text("of a user")
+    return build
+
+
+def precious(root: Path) -> int:
+    return len(list((root / "shared").rglob("precious")))
+
+
+@pytest.mark.fault("nested shared paths", ends="found")
+@pytest.mark.parametrize("shared_paths", [
+    ["media", "media/cache"], ["media/cache", "media"], ["media/cache"], ["media", "media"], ["media"],
+    ["img/news", "img/newsletters"], ["media", "media/cache", "img/news"],
+])  # fmt: skip
+def test_shared_data_is_never_deleted(tmp_path: Path, shared_paths: list[str]) -> None:
+    build = linking(tmp_path, shared_paths)
+    build._link_shared()
+    assert precious(tmp_path) == 4
+    for entry in shared_paths:
+        assert (build.release.folder / entry / "precious").read_text() == "of a user"
+    assert [path for path in (tmp_path / "shared").rglob("*") if path.is_symlink()] == []
+
+
+@pytest.mark.parametrize("entry", ["../shared/media", "/etc", "media/../media", ".", "", "media/", "./media", "run",
+                                   "media//cache", ".namaskah/x", ".release.json"])  # fmt: skip
+def test_a_shared_path_that_is_none_is_refused_before_anything(tmp_path: Path, entry: str) -> None:
+    build = linking(tmp_path, [entry])
+    with pytest.raises(Failure, match="no plain path"):
+        build._link_shared()
+    assert [wrong for _, wrong, _ in folders(build.contract) if "no plain path" in wrong] != []
+    assert precious(tmp_path) == 4
+
+
+@pytest.mark.parametrize(("link", "target"), [
+    ("up", "media"), ("up", "../../shared/media"), ("deep/up", "../media"), ("up", "{root}/shared/media"),
+])  # fmt: skip
+def test_shared_data_is_not_deleted_through_links_of_the_repository(tmp_path: Path, link: str, target: str) -> None:
+    build = linking(tmp_path, ["media", f"{link}/cache"])
+    (tmp_path / "shared" / link / "cache").mkdir(parents=True)
+    place = build.release.folder / link
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(target.format(root=tmp_path))
+    with pytest.raises(Failure) as told:
+        build._link_shared()
+    assert told.value.kind == "refused"
+    assert precious(tmp_path) == 4
+
+
+# --- Links, submodules, LFS ---------------------------------------------------------------------------
+
+
+def committed(host: FolderHost, change: Callable[[Path], object], name: str = "") -> dict[str, Any]:
+    """Commit a version after a change in its folder; return its run."""
+    (host.source / "static").mkdir(parents=True, exist_ok=True)
+    change(host.source)
+    return host.run(host.commit("good")) | {"tag": name}
+
+
+@pytest.mark.fault("git: link out of the release", ends="refused")
+def test_a_link_to_the_environment_file_is_refused_by_name(host: FolderHost) -> None:
+    """Attack 10: it was collected with the static files, and the owner's password was served to everybody."""
+    run = committed(host, lambda folder: (folder / "static/m.txt").symlink_to(host.folder / "env"))
+    with pytest.raises(Failure, match=r"static/m\.txt -> .*/env") as told:
+        Build(host.contract, run).prepare()
+    assert (told.value.kind, "export-ignore" in told.value.next_step) == ("refused", True)
+    assert not (host.contract.releases / run["release"]).exists()
+    assert list(assets.files(host.contract.shared / "assets")) == []
+
+
+@pytest.mark.parametrize(("name", "target", "out"), [
+    ("m", "/etc/passwd", True), ("m", "../../shared/.env", True), ("a/m", "../..", True), ("a/m", "../../x", True),
+    ("m.pyc", "/etc/passwd", True), ("__pycache__/m", "/etc", True), ("m", "chain", True), ("m", "a/../../x", True),
+    ("m", "", False), ("m", "a", False), ("a/m", "../b.txt", False), ("m", "nowhere", False), ("m", "m", False),
+    ("a/m", "..", False), ("m", "b.txt", False), (os.fsdecode(b"m\xff"), "/etc", True),
+])  # fmt: skip
+def test_links_that_leave_are_told_from_others(tmp_path: Path, name: str, target: str, out: bool) -> None:
+    folder = tmp_path / "releases" / RELEASE
+    (folder / "a").mkdir(parents=True)
+    (folder / "__pycache__").mkdir()
+    (folder / "b.txt").touch()
+    if target == "chain":
+        (folder / "chain").symlink_to("../x")
+    if target:
+        (folder / name).symlink_to(target)
+    assert (name in dict(links_out(folder))) is out
+
+
+def test_a_link_that_leads_out_by_a_shared_path_alone_is_refused(host: FolderHost) -> None:
+    """The environment file may be a shared path itself."""
+    host.contract.raw["shared_paths"] = [".env"]
+    (host.contract.shared / ".env").parent.mkdir(parents=True, exist_ok=True)
+    (host.contract.shared / ".env").write_text("PASSWORD=x")
+    run = committed(host, lambda folder: (folder / "static/m.txt").symlink_to("../.env"))
+    with pytest.raises(Failure, match=r"static/m\.txt -> \.\./\.env"):
+        Build(host.contract, run).prepare()
+
+
+def test_a_link_in_the_place_of_a_shared_path_is_replaced(host: FolderHost) -> None:
+    host.contract.raw["shared_paths"] = ["media"]
+    (host.contract.shared / "media").mkdir(parents=True)
+    run = committed(host, lambda folder: (folder / "media").symlink_to("/srv/of/a/developer"))
+    build = Build(host.contract, run)
+    build.prepare()
+    assert (build.release.folder / "media").resolve() == host.contract.shared / "media"
+
+
+@pytest.mark.fault("git: submodule", ends="refused")
+def test_a_submodule_is_refused_by_name(host: FolderHost) -> None:
+    """Its folder was empty in the release, and nothing said so."""
+    other = host.folder / "other"
+    git = ["git", "-c", "protocol.file.allow=always"]
+    for words in (["init", "-q", str(other)], ["-C", str(other), "commit", "-q", "--allow-empty", "-m", "x"],
+                  ["-C", str(host.source), "submodule", "--quiet", "add", str(other), "vendor/lib"]):  # fmt: skip
+        subprocess.run([*git, *words], check=True, env={**os.environ, **IDENTITY})
+    with pytest.raises(Failure, match=r"submodules.*vendor/lib") as told:
+        Build(host.contract, host.run(host.commit("good"))).prepare()
+    assert (told.value.kind, "export-ignore" in told.value.next_step) == ("refused", True)
+    (host.source / ".gitattributes").write_text("vendor/lib export-ignore\n")
+    Build(host.contract, host.run(host.commit("good"))).prepare()
+
+
+@pytest.mark.fault("git: pointer of LFS", ends="refused")
+def test_pointers_of_lfs_are_refused_by_name(host: FolderHost) -> None:
+    """Three lines of text were served in the place of a picture, and the check of static files compared them."""
+    run = committed(host, lambda folder: (folder / "static/logo.png").write_text(POINTER))
+    with pytest.raises(Failure, match=r"LFS.*static/logo\.png") as told:
+        Build(host.contract, run).prepare()
+    assert told.value.kind == "refused"
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    (POINTER, True), (POINTER.replace("\n", "\r\n"), True),
+    (POINTER.replace("oid", f"ext-0-x sha256:{'b' * 64}\noid"), True),
+    (POINTER.replace("https://git-lfs", "https://hawser"), True), ("", False), (f"see: {POINTER}", False),
+    (POINTER + "x" * 1024, False), ("version https://git-lfs.github.com/spec/v1\n", False),
+])  # fmt: skip
+def test_pointers_are_told_from_what_speaks_of_them(tmp_path: Path, text: str, found: bool) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_text(text, newline="")
+    (tmp_path / "c").symlink_to("nowhere")
+    assert list(pointers(tmp_path)) == (["a/b"] if found else [])
+
+
+# --- What is public -----------------------------------------------------------------------------------
+
+
+def pool(host: FolderHost) -> set[str]:
+    found = assets.files(host.contract.shared / "assets")
+    return {os.path.relpath(path, assets.pool_of(host.contract)) for path, _ in found}
+
+
+def with_files(host: FolderHost, *names: str) -> dict[str, Any]:
+    """Prepare a version that has these static files besides its own."""
+
+    def write(folder: Path) -> None:
+        for name in names:
+            (folder / "static" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "static" / name).write_text(name)
+
+    run = committed(host, write)
+    Build(host.contract, run).prepare()
+    return run
+
+
+def published(host: FolderHost, *names: str) -> dict[str, Any]:
+    run = with_files(host, *names)
+    assets.publish(host.contract, Release(host.contract, run["release"]))
+    return run
+
+
+@pytest.mark.fault("static files of a release that failed", ends="old release")
+def test_nothing_is_public_before_it_is_published(host: FolderHost) -> None:
+    """A release that is only planned, or that fails before every host is ready, shows nothing."""
+    with_files(host, "secret.txt")
+    assert pool(host) == set()
+    retention.prune(host.contract)
+    assert pool(host) == set()
+
+
+def test_what_is_published_is_no_change_of_the_release(host: FolderHost) -> None:
+    run = published(host, "deep/x.txt")
+    assert {"deep/x.txt", "app.js"} <= pool(host)
+    activation.activate(host.contract, run, 60)
+    activation.confirm(host.contract, run)
+    assert status.of_host(host.contract)["drift"] == []
+
+
+def test_a_release_that_failed_before_its_switch_takes_its_files_with_it(host: FolderHost) -> None:
+    first = published(host, "common.txt")
+    activation.activate(host.contract, first, 60)
+    activation.confirm(host.contract, first)
+    before = pool(host)
+    again = published(host, "common.txt", "secret.txt", "deep/er/secret.txt")
+    assert pool(host) > before
+    assets.publish(host.contract, Release(host.contract, again["release"]))  # killed half-way, and done again
+    kept = activation.recover(host.contract, [], "a test", bad=False, withdraw=False)
+    assert (kept["state"], "secret.txt" in pool(host)) == ("nothing", True)
+    activation.recover(host.contract, [], "a test", bad=False)
+    assert pool(host) == before
+    assert not (assets.pool_of(host.contract) / "deep").exists()
+
+
+@pytest.mark.parametrize("bad", [True, False])
+def test_a_release_that_returned_takes_its_files_with_it(host: FolderHost, bad: bool) -> None:
+    first = published(host, "common.txt")
+    activation.activate(host.contract, first, 60)
+    activation.confirm(host.contract, first)
+    before = pool(host)
+    second = published(host, "secret.txt")
+    activation.activate(host.contract, second, 60)
+    assert "secret.txt" in pool(host), "its pages ask for it meanwhile"
+    activation.recover(host.contract, [], "a test", bad=bad)
+    assert pool(host) == before
+
+
+def test_the_next_run_takes_out_what_a_host_that_returned_by_itself_has_left(host: FolderHost) -> None:
+    first, second = published(host, "common.txt"), published(host, "secret.txt")
+    Release(host.contract, first["release"]).mark("superseded")
+    Release(host.contract, second["release"]).mark("bad")
+    retention.prune(host.contract)
+    assert "secret.txt" not in pool(host)
+    assert {"common.txt", "app.js"} <= pool(host)
+
+
+def test_what_served_stays_for_old_pages_and_a_damaged_note_stops_nothing(host: FolderHost) -> None:
+    first, second, third = (published(host, f"{name}.txt") for name in ("one", "two", "three"))
+    for run in (first, second):
+        Release(host.contract, run["release"]).mark("superseded")
+    (Release(host.contract, third["release"]).folder / ".namaskah" / "published.json").write_text("{")
+    assert assets.withdraw(host.contract) == 0
+    assert {"one.txt", "two.txt"} <= pool(host)
+
+
+def test_an_older_release_whose_files_are_elsewhere_is_published_without_them(host: FolderHost) -> None:
+    run = with_files(host, "x.txt")
+    release = Release(host.contract, run["release"])
+    write_json(release.folder / ".namaskah" / "static.json", {"x.txt": "", "gone.txt": ""})
+    assert assets.publish(host.contract, release) == []
+    assert pool(host) == {"x.txt"}
