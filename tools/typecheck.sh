@@ -17,4 +17,4 @@ for folder in runner/namaskah_deploy tests demo tools; do
     fi
 done
 # A module or plugin of a role is a program of its own, not part of a package.
-exec mypy "$@" roles/*/library/*.py roles/*/lookup_plugins/*.py roles/*/action_plugins/*.py roles/*/filter_plugins/*.py
+exec mypy "$@" roles/*/library/*.py roles/*/lookup_plugins/*.py roles/*/action_plugins/*.py roles/*/callback_plugins/*.py roles/*/filter_plugins/*.py

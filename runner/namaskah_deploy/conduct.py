@@ -158,7 +158,9 @@ def _play(
 
 
 def _redactor(session: Session) -> Redactor:
-    return Redactor(known_secrets(session.environ))
+    environment = session.environment
+    secrets = known_secrets(session.environ, environment.passes, environment.public)
+    return Redactor(secrets - environment.plain, environment.names)
 
 
 def _wish(interrupts: Interrupts, *, stop_when_safe: bool) -> Callable[[], Stop]:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from namaskah_deploy import words
+from namaskah_deploy import passing, words
 from namaskah_deploy.errors import Refused
 
 HOSTS = "hosts.yml"
+_SUFFIXES = ("", ".yml", ".yaml")
+_PUBLIC = "namaskah_public_names"
 
 _COMMANDS = "deploy rollback backup verify provision status releases backups plan recover abort lock"
 # Named by the plan of the tool: an environment of today must not hide a command of tomorrow.
@@ -28,7 +30,9 @@ class Environment:
     """What is known of an environment without asking Ansible.
 
     `hosts` is the hosts file, `groups` the hosts of each group. `default` marks the one that `rollback` without a
-    name means, `asks` whether a change is confirmed at a terminal.
+    name means, `asks` whether a change is confirmed at a terminal. `passes` are names of the operator's environment
+    that a run gets besides the usual ones, `public` names whose values are no secrets, `plain` the texts that stand
+    unencrypted in the inventory, where everybody who may read it sees them.
     """
 
     name: str
@@ -36,6 +40,14 @@ class Environment:
     groups: Mapping[str, tuple[str, ...]]
     default: bool = False
     asks: bool = True
+    passes: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    plain: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The environment's own name, and those of its groups and hosts."""
+        return frozenset({self.name, *self.groups, *self.members(*self.groups)})
 
     def members(self, *names: str) -> tuple[str, ...]:
         """Return the hosts of the named groups, each once, in the order of the file."""
@@ -66,13 +78,17 @@ def load(folder: Path, name: str) -> Environment:
 
     hosts = folder / name / HOSTS
     data = inventory.read(hosts)
-    marks = _marks(hosts, data)
+    said = _said(hosts, data)
+    groups = inventory.groups(data)
     return Environment(
         name=name,
         hosts=hosts.absolute(),
-        groups=inventory.groups(data),
-        default=marks.get("namaskah_default", False),
-        asks=marks.get("namaskah_ask", True),
+        groups=groups,
+        default=_mark(said, "namaskah_default", hosts, usual=False),
+        asks=_mark(said, "namaskah_ask", hosts, usual=True),
+        passes=passing.declared(said.get(passing.DECLARATION), hosts.parent),
+        public=passing.names_in(said.get(_PUBLIC), _PUBLIC, hosts.parent),
+        plain=frozenset(inventory.plain(said)),
     )
 
 
@@ -136,18 +152,23 @@ def _unknown(folder: Path, name: str, known: tuple[str, ...]) -> Refused:
     )
 
 
-def _marks(hosts: Path, data: Mapping[str, object]) -> dict[str, bool]:
-    """Read the literal true/false marks of an environment, where its variables for all hosts stand."""
+def _said(hosts: Path, data: Mapping[str, object]) -> dict[str, object]:
+    """Return what an environment says of all hosts, as it is written: nothing is decrypted or evaluated."""
     from namaskah_deploy import inventory  # noqa: PLC0415 - see load()
 
     top = data.get("all")
     found = dict(top.get("vars") or {}) if isinstance(top, dict) else {}
-    variables = hosts.parent / "group_vars"
-    for path in [variables / "all.yml", *sorted((variables / "all").glob("*.yml"))]:
-        if path.is_file() and not path.read_bytes().startswith(b"$ANSIBLE_VAULT"):
+    whole = hosts.parent / "group_vars" / "all"
+    files = [whole.with_name(f"all{suffix}") for suffix in _SUFFIXES]
+    for path in [*files, *sorted(path for path in whole.rglob("*") if path.suffix in _SUFFIXES)]:
+        hidden = any(part.startswith(".") for part in path.relative_to(whole.parent).parts)
+        if path.is_file() and not hidden and not path.read_bytes().startswith(b"$ANSIBLE_VAULT"):
             found.update(inventory.read(path))
-    marks = {name: found[name] for name in ("namaskah_default", "namaskah_ask") if name in found}
-    for name, value in marks.items():
-        if not isinstance(value, bool):
-            raise Refused(f"{name} is not true or false in {hosts.parent}", f"it is {value!r}")
-    return marks
+    return found
+
+
+def _mark(said: Mapping[str, object], name: str, hosts: Path, *, usual: bool) -> bool:
+    value = said.get(name, usual)
+    if not isinstance(value, bool):
+        raise Refused(f"{name} is not true or false in {hosts.parent}", f"it is {value!r}")
+    return value

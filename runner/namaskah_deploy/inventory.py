@@ -13,6 +13,10 @@ import yaml
 
 from namaskah_deploy.errors import Refused
 
+_OF_SECRETS = re.compile(
+    r"provision_(?:migrate_)?environment|.*(?:pass|secret|token|key|credential|vault).*", re.IGNORECASE
+)
+"""Variables whose texts are no public ones, although they stand there."""
 _RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")
 
 
@@ -36,6 +40,17 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} cannot be read", "it holds no mapping of groups or variables", next_step="correct the file"
         )
     return data
+
+
+def plain(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts that stand in `variables` for everybody to read, but those of names that speak of secrets."""
+    for name, value in variables.items():
+        if not _OF_SECRETS.fullmatch(str(name)):
+            yield from (
+                plain(value)
+                if isinstance(value, dict)
+                else (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+            )
 
 
 def expand(name: str) -> list[str]:

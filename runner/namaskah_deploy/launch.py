@@ -71,7 +71,12 @@ def run(
     second. A mistake in `listen` never reaches the play: it is noted in the result.
     """
     termination = termination or Termination()
-    with workspace.private_folder(os.environ) as folder:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(workspace.private_folder(os.environ))
+        except OSError as error:
+            why = f"the files of a run cannot be kept in {error.filename or 'any folder'}: {error.strerror}"
+            return End(code=None, problems=(f"{why}; make room there, or name another folder by TMPDIR",))
         child = _Child()
         others = _children()
         thread = threading.Thread(target=_work, args=(plan, folder, child), name="ansible-runner", daemon=True)
@@ -169,7 +174,8 @@ def _runner(plan: LaunchPlan, folder: Path, put: Callable[[dict[str, Any]], None
 def _environment(prepared: Mapping[str, str], wanted: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the child's environment: the plan's, and what ansible-runner itself needs to be told of events."""
     own = {name: prepared[name] for name in _RUNNER_OWN if name in prepared}
-    own["ANSIBLE_CALLBACK_PLUGINS"] = prepared["ANSIBLE_CALLBACK_PLUGINS"].rpartition(":")[2]
+    events_folder = prepared["ANSIBLE_CALLBACK_PLUGINS"].rpartition(":")[2]
+    own["ANSIBLE_CALLBACK_PLUGINS"] = ":".join(filter(None, [events_folder, wanted.get("ANSIBLE_CALLBACK_PLUGINS")]))
     own[_OWN_FOLDER] = str(_temporary(folder))
     return {**wanted, **own}
 

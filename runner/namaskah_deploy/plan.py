@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from namaskah_deploy import passing
 from namaskah_deploy.content import Content
 from namaskah_deploy.environments import Environment, limited
 from namaskah_deploy.errors import Refused
@@ -75,12 +76,6 @@ _PLAYBOOK = {
 _WITH_BACKUP = frozenset({Kind.DEPLOY})
 _WITH_TARGET = SWITCHING | {Kind.OUTLOOK}
 
-_OPERATOR = "HOME LANG LOGNAME NO_COLOR PATH TERM TMPDIR TZ USER XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR"
-_REMOTE = "SSH_AGENT_PID SSH_AUTH_SOCK GIT_SSH GIT_SSH_COMMAND GNUPGHOME SSL_CERT_DIR SSL_CERT_FILE"
-_ANSIBLE = "ANSIBLE_PRIVATE_KEY_FILE ANSIBLE_VAULT_IDENTITY_LIST ANSIBLE_VAULT_PASSWORD_FILE"
-_PASSED_ON = frozenset(f"{_OPERATOR} {_REMOTE} {_ANSIBLE}".split())
-"""What a run may see of the operator's environment: no other ANSIBLE_* setting and no secret of another program."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchPlan:
@@ -112,7 +107,8 @@ def make(
     """Return what is started for `request`.
 
     `environ` is the operator's environment, `programs` the folder of this Python's commands, `folder` where the
-    operator stands. Raises Refused when --limit leaves no host that the request is about.
+    operator stands. Raises Refused when --limit leaves no host that the request is about, or when the environment holds
+    what no run can use.
     """
     _refuse_nothing(request, environment)
     limit = _limit(request, environment)
@@ -121,7 +117,9 @@ def make(
         playbook=content.playbook("rollback_database" if request.restore_database else _PLAYBOOK[request.kind]),
         inventory=environment.hosts,
         variables=variables(request, run_id),
-        environment=child_environment(environ, programs, content, folder),
+        environment=passing.environment(
+            environ, environment.passes, programs=programs, configuration=content.configuration, folder=folder
+        ),
         limit=limit,
         expected=tuple(host for host in members if not limit or host in limit),
         folder=folder,
@@ -224,20 +222,6 @@ def _resumed(request: Request) -> dict[str, Value]:
         "resolve_tag": known.tag,
         "resolve_release": known.release if request.kind is Kind.DEPLOY else "",
     }
-
-
-def child_environment(environ: Mapping[str, str], programs: Path, content: Content, folder: Path) -> dict[str, str]:
-    """Return the whole environment of ansible-playbook: an allow-list of the operator's and what a run insists on."""
-    child = {name: environ[name] for name in sorted(_PASSED_ON) if environ.get(name)}
-    for name in ("ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_PRIVATE_KEY_FILE"):
-        if name in child:
-            child[name] = str(folder / Path(child[name]).expanduser())
-    child["PATH"] = f"{programs}:{environ.get('PATH') or '/usr/local/bin:/usr/bin:/bin'}"
-    child["LC_ALL"] = "C.UTF-8"
-    child["ANSIBLE_CONFIG"] = str(content.configuration)
-    child["ANSIBLE_HOST_KEY_CHECKING"] = "True"
-    child["PYTHONUNBUFFERED"] = "1"
-    return child
 
 
 def extra_variables(plan: LaunchPlan) -> str:

@@ -17,7 +17,7 @@ from namaskah_deploy.launch import End
 from namaskah_deploy.outcome import Code
 from tests.support.command_line.record import essence
 from tests.support.command_line.runs import Heard, hear, replay
-from tests.support.command_line.small import LOST, NEW, OLD, SPLIT, World, declare, world
+from tests.support.command_line.small import CANARIES, LOST, NEW, OLD, SPLIT, World, declare, world
 from tests.support.command_line.streams import CODES, raw
 
 
@@ -179,12 +179,36 @@ def test_what_the_controller_holds_secret_is_in_nothing_that_is_left(
 ) -> None:
     """Not even of a release that fails and returns, of which most is told."""
     planted = "sentinel-4711-of-the-controller"
-    monkeypatch.setenv("DB_PASSWORD", planted)
+    environ = {**CANARIES, "DB_PASSWORD": planted}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     hosts = {"web1": {}, "web2": {"small_breaks": "verification"}}
     made = world(tmp_path, hosts, small_breaks=f"{planted} broke")
     words = ("production", "--yes", "--ref", planted, "--reason", planted, "-v", "--json")
-    assert _run(made, *words, DB_PASSWORD=planted) == Code.RETURNED
+    assert _run(made, *words, **environ) == Code.RETURNED
     said = capsys.readouterr()
     _ended(made, said, Code.RETURNED, OLD)
-    kept = "".join(path.read_text() for path in made.state.rglob("*") if path.is_file())
+    kept = "".join(
+        path.read_text() for path in made.root.rglob("*") if path.is_file() and made.inventory not in path.parents
+    )
     assert planted not in said.out + said.err + kept
+    assert "Zqcanary" not in said.out + said.err + kept
+
+
+def test_a_declared_secret_reaches_the_run_and_nobody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands unencrypted in the inventory as well is none; a database named like a variable stays readable."""
+    environ = {"APP_SECRET": "Zqdeclared", "APP_DATABASE": "shopdata"}
+    broken = "{{ lookup('env', 'APP_SECRET') }} and {{ lookup('env', 'APP_DATABASE') }} broke"
+    made = world(
+        tmp_path,
+        {"web1": {}},
+        small_breaks="preparation",
+        small_words=broken,
+        namaskah_pass_on=["APP_SECRET", "APP_DATABASE"],
+        provision_database_name="shopdata",
+    )
+    assert _run(made, "production", "--yes", "-v", **environ) == Code.FAILED
+    said = capsys.readouterr()
+    kept = "".join(path.read_text() for path in made.state.rglob("*") if path.is_file())
+    assert "*** and shopdata broke" in said.out + said.err
+    assert "Zqdeclared" not in said.out + said.err + kept

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +26,7 @@ from namaskah_deploy.plan import LaunchPlan
 from namaskah_deploy.report import Fold, Part
 from namaskah_deploy.termination import Termination
 from tests.support.command_line.record import STREAMS, essence, keeping, plan_of
-from tests.support.command_line.small import world
+from tests.support.command_line.small import CANARIES, world
 from tests.support.command_line.streams import CODES, raw
 
 LONG = 47.25
@@ -91,13 +93,14 @@ def echoes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Echo, Echo]:
     folder = tmp_path_factory.mktemp("echoes")
     (folder / "memory").mkdir()
     made = world(folder, {"web1": {}})
-    first = plan_of(made, "echo", allow=("drift",))
+    first = plan_of(made, "echo", CANARIES, allow=("drift",))
     first.variables["namaskah_reason"] = TEMPLATE  # type: ignore[index]  # past the allow-list
     second = plan_of(made, "echo", reason=TYPED, allow=("other",))
     system = {**second.environment, "PATH": f"{second.environment['PATH'].partition(':')[0]}:/usr/bin:/bin"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder / "memory"))
-        patch.setenv("DB_PASSWORD", "sentinel-of-the-environment")
+        for name, canary in CANARIES.items():
+            patch.setenv(name, canary)
         patch.setenv("ANSIBLE_LIBRARY", "/nowhere")
         patch.setenv("LC_ALL", "C")
         return _echo(first, folder), _echo(LaunchPlan(**{**second.__dict__, "environment": system}), folder)
@@ -136,6 +139,7 @@ def test_two_runs_do_not_know_each_other(echoes: tuple[Echo, Echo]) -> None:
 
 def test_what_the_child_sees(echoes: tuple[Echo, Echo]) -> None:
     seen = echoes[0]
+    assert not [word for word in [*seen.environment.values(), *seen.arguments] if "Zqcanary" in word]
     assert "sentinel" not in " ".join([*seen.environment.values(), *seen.arguments])
     assert "ANSIBLE_LIBRARY" not in seen.environment
     assert seen.environment["ANSIBLE_HOST_KEY_CHECKING"] == "True"
@@ -301,3 +305,14 @@ def test_a_missing_ansible_is_said(tmp_path: Path) -> None:
     assert end.code == 127
     assert not part.good
     assert any("ansible-playbook" in line for line in part.lines)
+
+
+def test_no_room_for_the_files_of_a_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: Any) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/memory/namaskah-run-1-x")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    end, part = _run(plan_of(world(tmp_path), "status"))
+    assert (end.code, part.good) == (None, False)
+    assert "No space left on device; make room there" in end.problems[0]
+    assert "/memory/" in end.problems[0]

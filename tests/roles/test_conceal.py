@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from ansible.module_utils.namaskah_host.commands import conceal, run
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 
 PASSWORD = "Zqmark:\\@/%'\"+&=#$~qZmark"  # noqa: S105 - of nothing
@@ -40,6 +41,20 @@ def test_what_is_no_secret_stays() -> None:
     assert conceal("DEBUG is true, see https://docs.example/", {"DEBUG": "true"}) == (
         "DEBUG is true, see https://docs.example/"
     )
+
+
+def test_which_variables_of_an_environment_file_are_secrets() -> None:
+    raw = {"app": "dashboard", "host": "app1", "root": "/srv/dashboard", "public_names": ["DB_NAME"]}
+    variables = {
+        "SECRET_KEY": "dashboard-key",
+        "DB_NAME": "shopdata",
+        "DB_USER": "dashboard",
+        "MEDIA_ROOT": "/srv/dashboard/shared/media",
+        "OTHER": "/srv/dashboards",
+        "UNKNOWN": "in doubt",
+    }
+    assert set(Contract(raw).secrets_of(variables)) == {"SECRET_KEY", "OTHER", "UNKNOWN"}
+    assert set(Contract({"root": "/srv/x"}).secrets_of(variables)) == set(variables), "a contract of an older version"
 
 
 def test_a_failed_command_tells_none() -> None:

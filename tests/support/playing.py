@@ -87,7 +87,7 @@ def _settings(library: Sequence[str], answers: Path) -> dict[str, str]:
         "ANSIBLE_LIBRARY": ":".join(str(ROOT / "roles" / role / "library") for role in library),
         "ANSIBLE_MODULE_UTILS": ":".join(str(path) for path in sorted(ROOT.glob("roles/*/module_utils"))),
         "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles" / "application" / "action_plugins"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+        "ANSIBLE_CALLBACK_PLUGINS": f"{CALLBACKS}:{ROOT / 'roles' / 'application' / 'callback_plugins'}",
         "ANSIBLE_CALLBACKS_ENABLED": "answers",
         "ANSWERS_FILE": str(answers),
         "LC_ALL": "C.UTF-8",

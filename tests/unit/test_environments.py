@@ -36,6 +36,29 @@ def test_what_is_known_of_an_environment(tmp_path: Path) -> None:
     assert (found.default, found.asks) == (False, True)
 
 
+def test_what_an_environment_says_of_names_and_plain_texts(tmp_path: Path) -> None:
+    plain = "namaskah_pass_on: [APP_SECRET]\nnamaskah_public_names: [DB_NAME]\nprovision_database_name: shopdata\n"
+    hidden = (
+        "vault_word: hidden-one\nprovision_environment: {SECRET_KEY: hidden-two}\nprovision_x_password: hidden-three\n"
+    )
+    _declare(tmp_path, "production", main=plain + hidden, vault="$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    (tmp_path / "production" / "group_vars" / "all" / "more.yaml").write_text("paths: [/srv/shopdata]\n")
+    found = environments.load(tmp_path, "production")
+    assert found.passes == ("APP_SECRET",)
+    assert found.public == ("DB_NAME",)
+    assert {"shopdata", "/srv/shopdata"} <= found.plain
+    assert {"production", "app", "database", "web1", "web2", "db1"} <= found.names
+    assert not [text for text in found.plain if text.startswith(("hidden", "$"))]
+
+
+@pytest.mark.parametrize("name", ["namaskah_pass_on", "namaskah_public_names"])
+def test_names_that_are_no_list_are_refused_with_the_place(tmp_path: Path, name: str) -> None:
+    _declare(tmp_path, "production", main=f"{name}: APP_SECRET\n")
+    with pytest.raises(Refused, match=f"{name} is no list of names") as refusal:
+        environments.load(tmp_path, "production")
+    assert str(tmp_path / "production") in str(refusal.value)
+
+
 def test_an_unknown_environment_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     _declare(tmp_path, "production")
     with pytest.raises(Refused, match="there is no environment 'prodution'") as refusal:

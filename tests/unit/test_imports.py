@@ -14,6 +14,7 @@ LAYERS = (
     {"allowed", "foreign", "passwords"},
     {"chain", "drift", "errors", "failure", "interrupts", "questions", "redact", "termination", "workspace"},
     {"words", "events", "content", "inventory"},
+    {"passing"},
     {"request", "environments", "phases", "record"},
     {"plan", "report", "progress", "live", "surroundings"},
     {"launch", "outcome", "loss", "preview", "resume", "readable", "backup_tables"},

@@ -95,6 +95,27 @@ def test_what_is_no_secret_is_left_alone(value: Any) -> None:
     assert Redactor(["abc"])(value) == value
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tables": {"public.api_token": 478, "public.x_credential": [12, 7]}},
+        {"tables": {"shop.secrets": {"inserted": 1, "deleted": 2000000, "rows_now": 0}}},
+        "table public.x_credential: 478 rows; public.api_tokens=12",
+        {"message": "shown", "serving": {"web-secret1.example": "v1"}, "host": "web-secret1.example"},
+        "web-secret1.example cannot be reached",
+    ],
+)
+def test_counts_of_rows_names_of_hosts_and_our_own_keys_are_never_rewritten(told: Any) -> None:
+    """Although the controller has secrets of the same text."""
+    assert Redactor(["message", "serving", "secret1"], ["web-secret1.example", "web1"])(told) == told
+
+
+def test_what_merely_looks_like_a_count_is_hidden() -> None:
+    told = {"token": 12345678, "public.token": "hunter22", "db.password": ["hunter22"]}
+    assert Redactor()(told) == {"token": HIDDEN, "public.token": HIDDEN, "db.password": [HIDDEN]}
+    assert "secret1" not in Redactor(["secret1"], ["web-secret1.example"])("secret1 of web-secret1")
+
+
 def test_secrets_of_the_controller(tmp_path: Path) -> None:
     vault = tmp_path / "vault"
     vault.write_text("vault password\n")
@@ -102,10 +123,26 @@ def test_secrets_of_the_controller(tmp_path: Path) -> None:
         "DB_PASSWORD": "hunter22",
         "API_TOKEN": "abc",
         "TOKEN_FILE": "/run/token",
+        "GOOGLE_CREDENTIALS": str(vault),
+        "OTHER_SECRET": "/Zq+base64==",
+        "HTTPS_PROXY": "http://ada:proxy%20word@proxy:3128",
         "PATH": "/usr/bin",
         "ANSIBLE_VAULT_PASSWORD_FILE": str(vault),
     }
-    assert known_secrets(environ) == {"hunter22", "vault password"}
+    always = {"hunter22", "vault password", "/Zq+base64==", "proxy%20word", "proxy word"}
+    assert known_secrets(environ) == always
+    declared = {"APP_WORD": "declared one", "APP_HOST": "db1.example"}
+    assert known_secrets({**environ, **declared}) == always
+    assert known_secrets({**environ, **declared}, declared, ["APP_HOST", "OTHER_SECRET"]) == (
+        always - {"/Zq+base64=="} | {"declared one"}
+    )
+
+
+def test_passwords_of_several_vaults(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(f"vault password {name}")
+    listed = f"prod@{tmp_path / 'one'},{tmp_path / 'two'}, dev@prompt"
+    assert known_secrets({"ANSIBLE_VAULT_IDENTITY_LIST": listed}) == {"vault password one", "vault password two"}
 
 
 def test_a_program_that_prints_the_vault_password_is_not_read_as_one(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ rendered yet is left to the role that reads it: whoever asks for a status need n
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible._internal._datatag._tags import Origin, VaultedValue
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -23,6 +26,13 @@ from ansible.plugins.action import ActionBase
 ROLES = Path(__file__).resolve().parents[2]
 OWN = Path(__file__).resolve().parents[1].name
 APART = "provision"  # its playbook comes to it first, and Ansible checks it there
+ENVIRONMENTS = ("provision_environment", "provision_migrate_environment")
+# Variables whose texts are none for everybody, although they may stand there.
+OF_SECRETS = re.compile(
+    rf"{'|'.join(ENVIRONMENTS)}|.*(?:pass|secret|token|key|credential|vault).*|(?:host)?vars", re.IGNORECASE
+)
+REFERENCE, REFERENCES = re.compile(r"\{\{\s*(\w+)\s*\}\}"), 10  # and how many one after the other
+VAULT = b"$ANSIBLE_VAULT"
 RAW, SETTLED = "application_contract", "namaskah_settled"
 
 
@@ -50,7 +60,9 @@ class ActionModule(ActionBase):
             }
             return result | {"failed": True, "msg": f"the variables are not as the roles need them: {why}",
                              "failure": failure}  # fmt: skip
-        return result | {"contract": self._templar.template(variables[RAW])}
+        contract = self._templar.template(variables[RAW])
+        contract["public_names"] = sorted({*contract["public_names"], *public(variables)})
+        return result | {"contract": contract}
 
     def _wrong(self, role: str, variables: Mapping[str, Any]) -> Iterator[str]:
         """Yield what is wrong with a role's variables."""
@@ -64,6 +76,53 @@ class ActionModule(ActionBase):
                     if role == OWN:
                         yield f"{name}: {error.message}"
         yield from ArgumentSpecValidator(SPECS[role]).validate(given, validate_role_argument_spec=True).error_messages
+
+
+def public(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names in environment files whose values stand for everybody to read elsewhere in the inventory."""
+    plain = {text for name, value in variables.items() if not OF_SECRETS.fullmatch(name) for text in texts(value)}
+    for files in ENVIRONMENTS:
+        written = variables.get(files)
+        for name, value in written.items() if isinstance(written, Mapping) else ():
+            if referred(value, variables) in plain:
+                yield name
+
+
+def referred(value: Any, variables: Mapping[str, Any]) -> str:
+    """Return the text that a value is or, as `{{ name }}`, refers to; "" for all else.
+
+    Nothing is evaluated: who asks for a status need not have every secret, nor wait for the service that keeps them.
+    """
+    for _ in range(REFERENCES):
+        reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if reference is None:
+            break
+        value = variables.get(reference.group(1))
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a variable that stand, as they are, in a file that is not encrypted."""
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+    elif isinstance(value, str) and value and "{{" not in value and not VaultedValue.is_tagged_on(value):
+        origin = Origin.get_tag(value)
+        if origin and origin.path and not encrypted(origin.path):
+            yield value
+
+
+@functools.cache
+def encrypted(path: str) -> bool:
+    """Tell whether a file is one of ansible-vault, or cannot be read to say so."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(VAULT)) == VAULT
+    except OSError:
+        return True
 
 
 def specs() -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ options:
   tests: {type: path, required: true, description: Folder of the checks.}
   timeout: {type: float, default: 120, description: Seconds for all checks.}
   python: {type: path, required: true, description: Interpreter that has pytest and pytest-testinfra.}
+  pass_on: {type: list, elements: str, default: [], description: Names of our environment that the logins may need.}
   config: {type: path, default: "", description: Configuration file of Ansible, for the settings of its logins.}
 author: [namaskah-deploy]
 """
@@ -54,7 +55,7 @@ def validate(parameters: dict[str, Any]) -> tuple[dict[str, Any], Failure | None
     """Return the result and, where something speaks against a host, the failure."""
     subjects = parameters["subjects"]
     tests = Path(parameters["tests"]).resolve()
-    with Child(parameters["python"], parameters["config"], tests) as child:
+    with Child(parameters["python"], parameters["config"], tests, parameters["pass_on"]) as child:
         ended = child.check(subjects, parameters["timeout"])
         result = summarise(read(ended.report), [subject["name"] for subject in subjects])
     against = list(complaints(result))
@@ -78,6 +79,7 @@ def main() -> None:
             "tests": {"type": "path", "required": True},
             "timeout": {"type": "float", "default": 120},
             "python": {"type": "path", "required": True},
+            "pass_on": {"type": "list", "elements": "str", "default": []},
             "config": {"type": "path", "default": ""},
         },
         supports_check_mode=True,

@@ -17,7 +17,7 @@ description: For tests.
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Hears how every task ended."""
 
     CALLBACK_VERSION = 2.0

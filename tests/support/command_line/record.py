@@ -31,16 +31,17 @@ BROKEN = "- name: Read a playbook that is missing\n  ansible.builtin.import_play
 PASSING = {"created", "start", "end", "delta", "duration", "pid", "counter", "start_line", "end_line"}
 
 
-def plan_of(made: World, playbook: str, **words: Any) -> LaunchPlan:
-    """Return the plan that runs the small `playbook` in the world `made`."""
+def plan_of(made: World, playbook: str, environ: Mapping[str, str] | None = None, **words: Any) -> LaunchPlan:
+    """Return the plan that runs the small `playbook` in the world `made`; `environ` is added to the operator's."""
     surroundings = made.surroundings()
+    operators = {**surroundings.environ, **(environ or {})}
     request = Request(kind=Kind.STATUS, environment="production", ref="new", **words)
     found = plan.make(
         request,
         environments.load(made.inventory, "production"),
         surroundings.content,
         run_id="run",
-        environ=surroundings.environ,
+        environ=operators,
         programs=surroundings.programs,
         folder=surroundings.folder,
     )

@@ -29,6 +29,22 @@ OLD, NEW, SPLIT = ({"web1": one, "web2": two} for one, two in (("old", "old"), (
 LOST: dict[str, Any] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 """Host variables of a host that cannot be reached: nothing listens on port 1."""
 
+CANARIES = {
+    "ANSIBLE_BECOME_PASSWORD": "Zqcanary-a",
+    "APP_SECRET": "Zqcanary-b",
+    "AWS_SECRET_ACCESS_KEY": "Zqcanary-c",
+    "DATABASE_URL": "Zqcanary-d",
+    "DB_PASSWORD": "Zqcanary-e",
+    "GITHUB_TOKEN": "Zqcanary-f",
+    "GIT_AUTHOR_NAME": "Zqcanary-g",
+    "LD_CANARY": "Zqcanary-h",
+    "LNAME": "Zqcanary-i",
+    "PYTHONCANARY": "Zqcanary-j",
+    "SSH_ASKPASS": "Zqcanary-k",
+    "USERNAME": "Zqcanary-l",
+}
+"""Twelve names that no inventory declares."""
+
 
 @dataclass(frozen=True)
 class World:

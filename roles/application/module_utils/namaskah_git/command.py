@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from ..namaskah_command import CommandTimeoutError, Done, readable, run
 from ..namaskah_host.failure import Failure
 
-_INHERITED = ("HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "GIT_SSH_COMMAND")
+_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+_INHERITED = (
+    *("HOME", "PATH", "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GIT_SSH", "GIT_SSH_COMMAND", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+    *_PROXIES,
+    *(name.lower() for name in _PROXIES),
+)
 _FIXED = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",

@@ -216,7 +216,7 @@ class Build:
             timeout=timeout,
             cwd=self.release.folder,
             env=launch.environment(variables, str(self.venv)),
-            secrets=self.secrets | (further or {}),
+            secrets=self.contract.secrets_of(self.secrets | (further or {})),
             held=self.held,
         )
 

@@ -23,7 +23,10 @@ SECRET_LENGTH = 6  # shorter values of an environment file are words like `true`
 
 
 def conceal(text: str, variables: Mapping[str, str]) -> str:
-    """Return `text` with every value of the environment file, and every password in a URL, replaced by ***."""
+    """Return `text` with every value of `variables`, and every password in a URL, replaced by ***.
+
+    `variables` are those of the environment file that are secrets (Contract.secrets_of).
+    """
     secrets = set(variables.values()).union(*map(passwords.found, variables.values()))
     shapes = {shape for secret in secrets if len(secret) >= SECRET_LENGTH for shape in _shapes(secret)}
     for shape in sorted(shapes, key=len, reverse=True):

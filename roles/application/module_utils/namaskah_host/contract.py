@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+# Of the contract's own words these are read by everybody: they are no secrets where an environment file repeats them.
+PLAIN = ("app", "environment", "host", "domain", "runtime", "deploy_user", "app_user", "static_url")
 INSTANCES = ("blue", "green")
 T = TypeVar("T")
 
@@ -91,6 +93,19 @@ class Contract:
     def runtime_of(self, instance: str) -> Path:
         """The folder of an instance's sockets."""
         return Path(self.raw["runtime"]) / instance
+
+    def secrets_of(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Return those variables of an environment file whose values nobody may read.
+
+        That is all of them but the names that the contract gives as public, the contract's own words and its folders.
+        """
+        public = self.raw.get("public_names") or ()
+        plain = {str(self.raw.get(name)) for name in PLAIN}
+        return {
+            name: value
+            for name, value in variables.items()
+            if name not in public and value not in plain and not f"{value}/".startswith(f"{self.root}/")
+        }
 
     def service(self, name: str, raw: dict[str, Any]) -> Service:
         """Return the service with the contract's defaults filled in."""

@@ -111,7 +111,7 @@ def _install(
         timeout=contract.pip_timeout,
         cwd=release,
         env=_surroundings(secrets),
-        secrets=secrets,
+        secrets=contract.secrets_of(secrets),
         held=held,
         next_step="correct the requirement in the repository; nothing was switched",
     )

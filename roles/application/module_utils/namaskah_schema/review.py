@@ -67,7 +67,7 @@ def review(
         if why:
             judged = [*judged, Judged("", findings=[Finding("unseen", "", why)])]
         for one in judged:
-            one.text = conceal(one.text, history.variables)
+            one.text = conceal(one.text, history.contract.secrets_of(history.variables))
         found.append(Reviewed(migration.name, tuple(judged)))
     return found
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,17 @@ from ansible.module_utils.namaskah_command import CommandTimeoutError, Done, Pro
 
 GOODBYE = 10  # seconds for closing one login
 # What a child may take over from our environment: an agent for keys and where people keep their settings, no options.
-PASSED_ON = ("HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "TMPDIR", "XDG_RUNTIME_DIR")
+# What the inventory declares comes to it: a ProxyCommand may need it.
+PASSED_ON = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+)
 
 
 @dataclass(frozen=True)
@@ -29,10 +39,11 @@ class Ended:
 class Child:
     """One run of the checks. Use it as a context manager: its folder and its logins end with the block."""
 
-    def __init__(self, python: str, config: str, tests: Path) -> None:
+    def __init__(self, python: str, config: str, tests: Path, pass_on: Sequence[str] = ()) -> None:
         self.python = python
         self.config = config
         self.tests = tests
+        self.pass_on = pass_on
         # Short on purpose: ssh makes a socket in it, whose path has about 107 bytes.
         self._folder = tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
@@ -83,7 +94,7 @@ class Child:
 
     def _environment(self) -> dict[str, str]:
         """Return a small environment: no option of somebody's shell changes what is checked."""
-        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        kept = {name: os.environ[name] for name in (*PASSED_ON, *self.pass_on) if name in os.environ}
         return {
             **kept,
             # Programs beside the interpreter come first: a virtualenv need not be activated.

@@ -1,0 +1,3 @@
+from typing import Any
+
+def _undef(hint: str | None = None) -> Any: ...
