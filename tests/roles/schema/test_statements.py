@@ -197,6 +197,8 @@ CORPUS = [
     ),
     case("a quoted name", 'ALTER TABLE "odd ""name"" NOT NULL" ADD COLUMN "not null" int'),
     case("a dollar string", "INSERT INTO log VALUES ($q$DROP TABLE a; $$ $q$)", also="note", lock="ROW EXCLUSIVE"),
+    case("words before it", "dropping the column\nALTER TABLE t DROP COLUMN c", "t.c", also="unseen"),
+    case("words with a mark before it", "it's dropped\nALTER TABLE t DROP COLUMN c", "t.c", also="unseen"),
     case("a default that looks like a constraint", "ALTER TABLE shop_order ADD a text DEFAULT 'NOT NULL'"),
     case("no semicolon at the end, and no end", "ALTER TABLE shop_order DROP COLUMN total /* and", "shop_order.total"),
 ]

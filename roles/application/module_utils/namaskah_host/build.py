@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +202,16 @@ class Build:
             "instance": "",
         }
 
-    def command(self, words: list[str], what: str, timeout: float, further: dict[str, str] | None = None) -> str:
+    def command(
+        self,
+        words: list[str],
+        what: str,
+        timeout: float,
+        further: dict[str, str] | None = None,
+        *,
+        stdin: str = "",
+        keep: Sequence[int] = (),
+    ) -> str:
         """Run one command of the application in the release, with the environment file; see commands.run."""
         variables = {
             **self.secrets,
@@ -218,6 +227,8 @@ class Build:
             env=launch.environment(variables, str(self.venv)),
             secrets=self.contract.secrets_of(self.secrets | (further or {})),
             held=self.held,
+            stdin=stdin,
+            keep=keep,
         )
 
     def _build(self) -> None:

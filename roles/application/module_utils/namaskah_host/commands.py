@@ -65,11 +65,14 @@ def run(
     secrets: Mapping[str, str] | None = None,
     next_step: str = "read the output above, mend the cause, and release again",
     held: int | None = None,
+    stdin: str = "",
+    keep: Sequence[int] = (),
 ) -> str:
     """Run `argv` to its end and return what it printed; its whole process group dies with a time-out.
 
     What it says to standard error is no part of that: sudo, loaders and libraries warn there, and callers read what is
-    returned. `held` is the descriptor of a lock that the command keeps, should the caller be killed (see workers.py).
+    returned. `held` is the descriptor of a lock that the command keeps, should the caller be killed (see workers.py);
+    `stdin` is what it reads, and `keep` are further descriptors that it gets.
 
     Raises Failure (timeout, failed) with the end of both outputs, secrets concealed.
     """
@@ -78,16 +81,16 @@ def run(
             list(argv),
             cwd=cwd,
             env=dict(env) if env is not None else None,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=() if held is None else (held,),
+            pass_fds=(*keep, *(() if held is None else (held,))),
         )
     except OSError as error:
         raise Failure("failed", what, argv[0], error.strerror or str(error), next_step) from None
     try:
-        raw, said = process.communicate(timeout=timeout)
+        raw, said = process.communicate(stdin.encode() or None, timeout=timeout)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

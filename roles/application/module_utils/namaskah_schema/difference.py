@@ -7,10 +7,10 @@ from typing import Any
 
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.foreign import last_line
 from ansible.module_utils.namaskah_host.release import Release, all_of, current, last_good_before
 
 from . import by_hand, records
+from .answers import Migration
 from .gate import told
 from .history import History
 from .review import Reviewed, from_dict, review
@@ -81,11 +81,11 @@ def compare(contract: Contract, target: Release | None, *, tag: str = "", commit
     Asks the releases' own code, and what was kept of pruned ones. Changes nothing.
     """
     live = current(contract)
-    if not contract.known_command or live is None:
+    history = History(contract, live) if live else None
+    if live is None or history is None or not (history.answers or contract.known_command):
         return Difference(
             unknown="" if not contract.migrate_command else "the preset has no command that lists migrations"
         )
-    history = History(contract, live)
     wanted = _known_to(contract, target, tag, commit)
     if wanted is None or not history.runs:
         what = (
@@ -95,13 +95,15 @@ def compare(contract: Contract, target: Release | None, *, tag: str = "", commit
         )
         return Difference(unknown=f"{what}; it is judged when it has been prepared again")
     known, pending = history.known(), set(history.pending())
-    ahead = [one.name for one in known if one.name not in wanted and one.name not in pending]
-    present = {one.name for one in known} - pending
+    applied = [one for one in known if one.name not in pending]
+    # One that stands for several brings nothing to code that has those.
+    ahead = [one for one in applied if one.name not in wanted and not (one.replaces and {*one.replaces} <= {*wanted})]
+    present = {name for one in applied for name in (one.name, *one.replaces)}
     return Difference(
         live=live,
-        ahead=_reviewed(contract, history, ahead),
+        ahead=_reviewed(contract, history, [one.name for one in ahead]),
         missing=[name for name in wanted if name not in present],
-        reversal=[_reversal(history, contract, live, name) for name in ahead[::-1]],
+        reversal=_reversals(history, contract, live, ahead),
     )
 
 
@@ -124,23 +126,22 @@ def _reviewed(contract: Contract, history: History, names: list[str]) -> list[Re
     return [from_dict(seen[name]) if name in seen else fresh[name] for name in names]
 
 
-def _reversal(history: History, contract: Contract, live: Release, name: str) -> dict[str, Any]:
-    """Return how a migration goes back: the line for a person, its SQL, or why it does not go back."""
-    migration = history.named([name])[0]
-    told_by = {
-        "name": name,
-        "command": by_hand.line(contract, live, history.reversal(migration)),
-        "sql": "",
-        "impossible": "",
-    }
-    if not told_by["command"]:
-        return {**told_by, "impossible": "the preset has no command for it"}
-    if contract.reverse_sql_command:
-        try:
-            told_by["sql"] = history.sql(migration, backwards=True)
-        except Failure as failure:
-            told_by["impossible"] = last_line(failure.why) or "no reason was given"
-    return told_by
+def _reversals(history: History, contract: Contract, live: Release, ahead: list[Migration]) -> list[dict[str, Any]]:
+    """Return how migrations go back, the newest first: the line for a person, its SQL, or why one does not go back."""
+    texts = history.texts(ahead, backwards=True)
+    names = {one.name for one in ahead}
+    found = []
+    for migration in ahead[::-1]:
+        command = by_hand.line(contract, live, history.reversal(migration))
+        text = texts[migration.name]
+        beside = [name for name in migration.also if name not in names]
+        why = text.why
+        if not command:
+            why = "the preset has no command for it"
+        elif beside:
+            why = f"it would take {', '.join(beside)} back with it, which the release to return to needs"
+        found.append({"name": migration.name, "command": command, "sql": text.sql, "impossible": why})
+    return found
 
 
 def target_of(contract: Contract, tag: str) -> Release | None:

@@ -50,7 +50,8 @@ class Gate:
         """
         try:
             self.found["pending"] = self.history.pending()
-            if self.contract.migrate_command and (self.found["pending"] or not self.contract.pending_command):
+            # Lines that are printed for people may leave one out: then the command that migrates has the last word.
+            if self.contract.migrate_command and (self.found["pending"] or not self.history.answers):
                 with self._session() as (session, why):
                     self._apply(session, why)
             known = [migration.name for migration in self.history.known()]
@@ -128,15 +129,40 @@ class Gate:
                     raise self._ended(failure, before) from None
                 time.sleep(PAUSE)
             else:
-                self._has_applied(before)
+                self._prove(before)
                 return
+
+    def _prove(self, before: list[str]) -> None:
+        """Note what was applied. Raises Failure where something is pending after a command that ended well."""
+        try:
+            left = self.history.pending()
+        except Failure as unknown:
+            raise _with(
+                unknown,
+                "the migrations were run and ended well; whether one is left is unknown",
+                f"look into the database; {unknown.next_step}",
+            ) from None
+        self._has_applied([name for name in before if name not in left])
+        if left:
+            raise Failure(
+                "failed",
+                "apply every migration",
+                self.contract.host,
+                f"{' '.join(map(str, self.contract.migrate_command))} ended with exit status 0, and these are pending "
+                f"still: {', '.join(left)}; nothing was switched"
+                + (f"\nAPPLIED AND KEPT: {', '.join(self.found['applied'])}" if self.found["applied"] else ""),
+                "run that command in the release's folder and see what it leaves out; namaskah_migrate_command has to "
+                "apply everything",
+            )
 
     def _has_applied(self, names: Sequence[str]) -> None:
         self.found["applied"] = list(names)
         # Before the first release there is nothing to go back to.
         migrations = self.history.named(list(names))[::-1] if current(self.contract) else []
         self.found["undo"] = [
-            by_hand.line(self.contract, self.release, self.history.reversal(one)) for one in migrations
+            by_hand.line(self.contract, self.release, self.history.reversal(one))
+            for one in migrations
+            if set(one.also) <= set(names)  # no line may take back what was there before
         ]
 
     def _ended(self, failure: Failure, before: list[str]) -> Failure:
@@ -168,6 +194,10 @@ class Gate:
         back: list[str] = []
         words = []
         for migration in self.history.named(self.found["applied"])[::-1]:
+            beside = [name for name in migration.also if name not in self.found["applied"]]
+            if beside:
+                words.append(f"{migration.name} was NOT reversed: it would take {', '.join(beside)} back with it")
+                break
             try:
                 self.history.reverse(migration)
             except Failure as failure:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.namaskah_host.commands import conceal
 from ansible.module_utils.namaskah_host.contract import of_known
-from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.foreign import last_line
 
-from .history import History, Migration
+from .history import History
 from .judgement import Finding, Judged, Judgement
 from .statements import judge, tables
 
-MOST = 60  # migrations whose SQL is asked for: each costs a start of the application's own program
 Catalogue = Mapping[str, Mapping[str, Any]]
 
 
@@ -57,29 +53,22 @@ def review(
 
     `catalogue` tells of the tables that are there; it is asked once.
     """
-    migrations = history.named(list(names))
-    texts = [_text(history, migration, index) for index, migration in enumerate(migrations)]
-    words = set().union(*(tables(text) for text, _ in texts)) if texts else set()
+    wanted = list(names)
+    migrations = history.named(wanted)
+    texts = history.texts(migrations)
+    words = {word for text in texts.values() for word in tables(text.sql)}
     judgement = Judgement(catalogue(words) if words else {})
     found = []
-    for migration, (text, why) in zip(migrations, texts, strict=True):
-        judged = judge(text, judgement)
-        if why:
-            judged = [*judged, Judged("", findings=[Finding("unseen", "", why)])]
+    for migration in migrations:
+        text = texts[migration.name]
+        judged = judge(text.sql, judgement)
+        if text.why:
+            unread = conceal(text.why, history.contract.secrets_of(history.variables))
+            judged = [*judged, Judged("", findings=[Finding("unseen", "", unread)])]
         for one in judged:
             one.text = conceal(one.text, history.contract.secrets_of(history.variables))
         found.append(Reviewed(migration.name, tuple(judged)))
-    return found
-
-
-def _text(history: History, migration: Migration, index: int) -> tuple[str, str]:
-    """Return a migration's SQL, and why it is not all of it."""
-    if index >= MOST:
-        return "", f"more than {MOST} migrations: the SQL of this one was not asked for"
-    try:
-        text = history.sql(migration)
-    except Failure as failure:
-        return "", f"its SQL cannot be printed: {last_line(failure.why)}"
-    pattern = history.contract.unseen_pattern
-    unseen = bool(pattern) and re.search(pattern, text) is not None
-    return text, "it runs code of the application, which no SQL shows" if unseen else ""
+    # A command that lists migrations may leave out one that another says is pending.
+    told = {one.name for one in migrations}
+    why = Finding("unseen", "", "the command that lists all migrations does not name it")
+    return [*found, *(Reviewed(name, (Judged("", findings=[why]),)) for name in wanted if name not in told)]

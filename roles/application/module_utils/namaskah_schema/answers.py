@@ -1,0 +1,103 @@
+"""Which migrations does a release know, and what do they do? As its own interpreter answers, in one document.
+
+The preset's program (see asked.py) is started once for all migrations, by `answer_command`.
+
+    {"known": [{"name": ..., "places": {...}, "also": [...], "replaces": [...]}, ...], "pending": [name, ...],
+     "unsure": why nobody can tell what is pending,
+     "sql": {name: [statements, why they are not all]}, "reverse": {name: [statements, why it does not go back]}}
+
+or `{"error": why}`. `known` and `pending` are in the order in which they are applied.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.foreign import brief
+
+NEXT = (
+    "start the application's own command for migrations in the release's folder: what it says there is the cause; "
+    "namaskah_answer_command says how it is started here"
+)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A migration by its name, with what else is known of it.
+
+    `places` are words for the braces in commands. `also` are migrations that its reversal takes back with it,
+    `replaces` those that it stands for.
+    """
+
+    name: str
+    places: dict[str, str] = field(hash=False)
+    also: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """The statements of a migration or of its reversal, and why these are not all, or none; "" where they are."""
+
+    sql: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a release said."""
+
+    known: tuple[Migration, ...]
+    pending: tuple[str, ...]
+    unsure: str
+    sql: dict[str, Text]
+    reverse: dict[str, Text]
+
+
+def read(data: bytes, *, what: str, where: str, program: str) -> Answer:
+    """Return the answer in a document. Raises Failure with the release's own words, or with what came instead."""
+    try:
+        document = json.loads(data)
+        if isinstance(document, dict) and isinstance(document.get("error"), str):
+            raise Failure("failed", what, where, document["error"] or "no reason was given", NEXT)
+        return _answer(document)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        came = brief(data[:4000].decode(errors="replace"))
+        why = f"{program} was to answer with one document about migrations, and gave {came!r}" if data else (
+            f"{program} ended without an answer: the application ended it, or something killed it"
+        )  # fmt: skip
+        raise Failure("failed", what, where, why, NEXT) from None
+
+
+def _answer(document: dict[str, Any]) -> Answer:
+    known = tuple(_migration(one) for one in _list(document["known"]))
+    pending = tuple(_word(name) for name in _list(document["pending"]))
+    names = {one.name for one in known}
+    if len(names) != len(known) or len(set(pending)) != len(pending) or not names >= set(pending):
+        raise ValueError("a migration is there twice, or is pending and not known")
+    return Answer(known, pending, _word(document["unsure"]), _texts(document["sql"]), _texts(document["reverse"]))
+
+
+def _migration(raw: dict[str, Any]) -> Migration:
+    places = {_word(name): _word(value) for name, value in raw["places"].items()}
+    further = [tuple(_word(name) for name in _list(raw[key])) for key in ("also", "replaces")]
+    return Migration(_word(raw["name"]), places, *further)
+
+
+def _texts(raw: dict[str, Any]) -> dict[str, Text]:
+    return {_word(name): Text(*(_word(part) for part in (sql, why))) for name, (sql, why) in raw.items()}
+
+
+def _list(raw: Any) -> list[Any]:
+    if not isinstance(raw, list):
+        raise TypeError
+    return raw
+
+
+def _word(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError
+    return raw

@@ -1,0 +1,174 @@
+"""What does a Django project know of its migrations? Runs with the project's interpreter, started as its manage.py is.
+
+`answer` follows `showmigrations --plan`, `migrate` and `sqlmigrate`; it changes nothing in the database.
+"""
+
+import argparse
+import contextlib
+import os
+import runpy
+import sys
+
+
+def answer(request):
+    """Return the document described in namaskah_schema/answers.py; the command line has the path of manage.py."""
+    from django.core import management
+
+    manage, *options = sys.argv[1:] or ["manage.py"]
+    said = {}
+    # Whatever a manage.py does before (paths, environment files, configurations), it comes to this in the end.
+    management.ManagementUtility.execute = lambda _: said.update(_of_project(request, options))
+    sys.argv = [manage, "migrate", *options]
+    sys.path[0] = os.path.dirname(os.path.abspath(manage))
+    runpy.run_path(manage, run_name="__main__")
+    if not said:
+        raise RuntimeError(f"{manage} hands no command to Django")
+    return said
+
+
+def _of_project(request, options):
+    import django
+    from django.core.management.base import handle_default_options
+    from django.db import connections
+    from django.db.migrations.loader import MigrationLoader
+
+    parser = argparse.ArgumentParser(add_help=False)
+    for option, default in (("--settings", None), ("--pythonpath", None), ("--database", "default")):
+        parser.add_argument(option, default=default)
+    chosen = parser.parse_known_args(options)[0]
+    handle_default_options(chosen)
+    django.setup()
+    connection = connections[chosen.database]
+    loader = MigrationLoader(connection)
+    _refuse_ignored(loader)
+    graph, applied = loader.graph, set(loader.applied_migrations)
+    order = list(dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf)))
+    pending = [key for key in order if key not in applied]
+    wanted = {_key(name) for name in request.get("sql", ())} | set(pending if request.get("pending_sql") else ())
+    backwards = {_key(name) for name in request.get("reverse", ())}
+    known = [_described(graph, key, applied) for key in order]
+    sql, reverse = _texts(connection, loader, order, wanted, backwards)
+    names = [_name(key) for key in pending]
+    return {"known": known, "pending": names, "unsure": "", "sql": sql, "reverse": reverse}
+
+
+def _refuse_ignored(loader):
+    """Refuse migrations that Django passes over without a word, for their folder is no package."""
+    from django.apps import apps
+    from django.conf import settings
+
+    for label in loader.unmigrated_apps:
+        folder = os.path.join(apps.get_app_config(label).path, "migrations")
+        if label in settings.MIGRATION_MODULES or not os.path.isdir(folder):
+            continue
+        names = os.listdir(folder)
+        found = sorted(name for name in names if name.endswith(".py") and name[0] not in "_~")
+        if found and "__init__.py" not in names:
+            raise RuntimeError(f"Django passes over {found[0]}: there is no __init__.py in {folder}")
+
+
+def _key(name):
+    return tuple(name.split(".", 1))
+
+
+def _name(key):
+    return ".".join(key)
+
+
+def _described(graph, key, applied):
+    """Return what is known of a migration. Its reversal, `migrate app X`, takes back all that stands on X."""
+    app, name = key
+    parents = sorted(one.key for one in graph.node_map[key].parents if one.key[0] == app)
+    own = _upwards(graph, [key])
+    choices = []
+    for target in parents or [(app, "zero")]:
+        children = graph.node_map[target].children if parents else graph.node_map.values()
+        taken = _upwards(graph, [one.key for one in children if one.key[0] == app])
+        choices.append((sorted((taken - own) & applied), target[1]))
+    also, before = min(choices, key=lambda choice: len(choice[0]))
+    return {
+        "name": _name(key),
+        "places": {"migration": _name(key), "app": app, "name": name, "before": before},
+        "also": [_name(one) for one in also],
+        "replaces": [_name(one) for one in graph.nodes[key].replaces],
+    }
+
+
+def _upwards(graph, keys):
+    """Return these migrations and all that stand on one of them."""
+    found = set()
+    while keys:
+        key = keys.pop()
+        if key not in found:
+            found.add(key)
+            keys += [one.key for one in graph.node_map[key].children]
+    return found
+
+
+def _texts(connection, loader, order, wanted, backwards):
+    """Return the statements of migrations and of reversals, each with why they are not all; in one walk over all."""
+    from django.db.migrations.state import ProjectState
+
+    sql, reverse = {}, {}
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    last = max((place for place, key in enumerate(order) if key in wanted | backwards), default=-1)
+    for key in order[: last + 1]:
+        migration = loader.graph.nodes[key]
+        for into, chosen, collect in ((reverse, backwards, _backwards), (sql, wanted, _forwards)):
+            if key in chosen:
+                into[_name(key)] = _collected(connection, migration, state.clone(), collect)
+        state = migration.mutate_state(state, preserve=False)
+    return sql, reverse
+
+
+def _collected(connection, migration, state, collect):
+    from django.db import transaction
+
+    statements, why = [], ""
+    try:
+        with contextlib.ExitStack() as stack:
+            # What an operation of somebody's own does to the database itself, instead of printing it, is taken back.
+            taken_back = migration.atomic and connection.vendor == "postgresql"
+            if taken_back:
+                stack.enter_context(transaction.atomic(using=connection.alias))
+            with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
+                statements = editor.collected_sql
+                why = collect(migration, editor, state)
+            if taken_back:
+                transaction.set_rollback(True, using=connection.alias)
+    except Exception as error:
+        why = f"its SQL cannot be printed: {type(error).__name__}: {error}"
+    # A comment ends with its line, and a statement before the next one.
+    return ["\n;\n".join(statements), why]
+
+
+def _forwards(migration, editor, state):
+    why = ""
+    for operation in migration.operations:
+        before = state.clone()
+        operation.state_forwards(migration.app_label, state)
+        if _runs_code(operation):
+            why = "it runs code of the application, which no SQL shows"
+        else:
+            operation.database_forwards(migration.app_label, editor, before, state)
+    return why
+
+
+def _backwards(migration, editor, state):
+    steps = []
+    for operation in migration.operations:
+        if not operation.reversible:
+            raise ValueError(f"{operation.describe()} is not reversible")
+        before, state = state, state.clone()
+        operation.state_forwards(migration.app_label, state)
+        steps.insert(0, (operation, before, state))
+    for operation, before, after in steps:
+        if not _runs_code(operation):
+            operation.database_backwards(migration.app_label, editor, after, before)
+    return ""
+
+
+def _runs_code(operation):
+    # One that holds others says of itself that it can be written as SQL, and would run their code here.
+    within = getattr(operation, "database_operations", ())
+    return not operation.reduces_to_sql or any(_runs_code(one) for one in within)
