@@ -21,12 +21,13 @@ options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: "The run: id, by, kind, commit.", type: dict, required: true}
   controller_time: {description: Seconds since the epoch by the controller's clock., type: float, default: 0}
+  shared_urls: {description: "URL prefix of what nginx serves of shared/: its folder.", type: dict, default: {}}
 """
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Examine the host; fail with all complaints."""
-    complaints = readiness.examine(contract, run, module.params["controller_time"])
+    complaints = readiness.examine(contract, run, module.params["controller_time"], module.params["shared_urls"])
     if complaints:
         first = complaints[0]
         why = "\n".join(f"- {complaint['why']} [{complaint['check']}]" for complaint in complaints)
@@ -48,4 +49,4 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
 
 
 if __name__ == "__main__":
-    serve(act, {"controller_time": {"type": "float", "default": 0}})
+    serve(act, {"controller_time": {"type": "float", "default": 0}, "shared_urls": {"type": "dict", "default": {}}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import front
@@ -14,7 +14,7 @@ from .failure import Complaint, Failure
 
 # What nginx answers below: without a slash at both its ends a prefix also stands for its neighbours ("/static../").
 PREFIX = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*")
-FOLDER = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
+FOLDER = re.compile(r"((?!\.\.?(/|\Z))[\w.-]+(/|\Z))+")
 # What would break a switch in a site of nginx, and why.
 FORBIDDEN_FRONT = {
     "non_idempotent": "remove it: it repeats payments",
@@ -37,10 +37,13 @@ def examine(contract: Contract) -> Iterator[Complaint]:
             yield "front", f"an nginx site uses {word}", remedy
 
 
-def published(contract: Contract) -> Iterator[Complaint]:
-    """What is served as files must be what was meant, and nothing beside it: not the release, not what is shared."""
+def published(contract: Contract, shared_urls: Mapping[str, str]) -> Iterator[Complaint]:
+    """What is served as files must be what was meant, and nothing beside it: not the release, not what is shared.
+
+    `shared_urls` is what provisioning lets nginx serve of `shared`: prefix to folder.
+    """
     prefixes = [("namaskah_static_url", contract.static_url, contract.static_root)] if contract.static_root else []
-    prefixes += [("provision_shared_urls", url, folder) for url, folder in contract.raw.get("shared_urls", {}).items()]
+    prefixes += [("provision_shared_urls", url, folder) for url, folder in shared_urls.items()]
     for variable, url, folder in prefixes:
         shared = variable == "provision_shared_urls"
         if not PREFIX.fullmatch(url):

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -245,7 +245,9 @@ def busy(contract: Contract, run_id: str) -> bool:
     return holder is not None and holder["run"] != run_id
 
 
-def examine(contract: Contract, run_facts: dict[str, Any], controller_time: float) -> list[dict[str, str]]:
+def examine(
+    contract: Contract, run_facts: dict[str, Any], controller_time: float, shared_urls: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
     """Run every check; return the complaints that no override by name allows, in the order of the checks.
 
     While another run is at work there are none: taking the lease, which comes next, is refused with its holder's name.
@@ -265,7 +267,7 @@ def examine(contract: Contract, run_facts: dict[str, Any], controller_time: floa
         lambda: programs(contract),
         lambda: rights(contract),
         lambda: units(contract),
-        lambda: front_checks.published(contract),
+        lambda: front_checks.published(contract, shared_urls or {}),
         lambda: front_checks.examine(contract),
         lambda: space(contract),
         lambda: clock(controller_time),
