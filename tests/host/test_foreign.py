@@ -103,7 +103,7 @@ def test_marks_that_end_lines_elsewhere_divide_no_name() -> None:
 
 def test_nothing_acts_in_what_is_quoted() -> None:
     assert foreign.brief("a\r\n  b\t\x1b[2J\u2028" + "A" * 10_000) == "a b \\x1b[2J\\u2028" + "A" * 183 + "..."
-    assert readable("x \x1b[2J https://me:secret@host/") == r"x \x1b[2J https://me:***@host/"
+    assert readable("x \x1b[2J https://me:secret@host/") == r"x \x1b[2J https://***@host/"
     assert json.dumps(foreign.inert({"\udcff": ["\udcff", 1, None, ("\x00",)]}))
     assert str(Failure("failed", "a\x1b", "b\u202e", "c\nd", "e")) == "a\\x1b (b\\u202e): c\nd"
 

@@ -61,8 +61,8 @@ def test_no_made_up_word_brings_a_forbidden_character_through() -> None:
 @pytest.mark.parametrize("address", [
     "ssh://git@git.example/team/app.git", "https://git.example/app", "git@git.example:team/app.git",
     "git://127.0.0.1:9418/app.git", "/srv/git/app.git", "file:///srv/git/app.git", "ssh://git@[fd00::1]:22/app.git",
-    "git@ssh.dev.azure.com:v3/org/My%20Project/repo", "https://git@git.example/app.git", "git@[fd00::1]:app.git",
-    "https://dev.azure.com/org/My%20Project/_git/repo", "host-alias:app.git", "/srv/a:b@c/app.git",
+    "git@ssh.git.example:v3/org/My%20Project/repo", "https://git@git.example/app.git", "git@[fd00::1]:app.git",
+    "https://git.example/org/My%20Project/_git/repo", "host-alias:app.git", "/srv/a:b@c/app.git",
 ])  # fmt: skip
 def test_address_is_allowed(address: str) -> None:
     assert check_repository(address) == address
