@@ -4,17 +4,23 @@ Ansible asks this plugin in place of its own of the same name, which is the one 
 own. As Ansible packs a module, the controller looks through its imports anew in every run, and the host compiles some
 fifty files anew in every task: most of what a task costs (docs/adr/0012). Where bytecode is of no use, for a host with
 another Python, or where it cannot be kept, the module goes as Ansible packs it: slower, and never different.
+
+What keeps a module from answering at all is said in words here: a folder for temporary files that is full, on the host
+or on the controller, and an answer without end.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import errno
 import hashlib
 import importlib.util
 import io
 import marshal
 import os
+import shlex
+import shutil
 import stat
 import sys
 import zipfile
@@ -22,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
+from ansible.errors import AnsibleError
 from ansible.executor import module_common
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
@@ -30,6 +37,12 @@ ROLES = Path(__file__).resolve().parents[2]
 OURS = "namaskah_"
 HASHED_UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: valid whatever the time of the source is
 VERSIONS_KEPT = 3
+MOST = 16 * 2**20  # characters of an answer: a long journal or a plan of many files has some hundred thousand
+FULL = ("No space left on device", "No usable temporary directory", "Disk quota exceeded")
+MAKE_ROOM = "make room there (see `df -h` and `df -i`), and run it again"
+AVAILABLE = 3  # column of df -P
+TAIL = 4000  # characters of what was printed last, where a traceback ends
+FOLDERS = ("${TMPDIR:-/tmp}", "/var/tmp")  # noqa: S108 - where Python looks for one that it can write to, in this order
 
 
 class ActionModule(ActionBase):
@@ -37,15 +50,53 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
     _supports_async = True
+    _where = "the host"
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module answers."""
         result = super().run(tmp, task_vars)
+        self._where = str((task_vars or {}).get("inventory_hostname", "the host"))
         beside = self._task.async_val
-        result |= self._execute_module(task_vars=task_vars, wrap_async=beside)
+        if beside:
+            self._keep_to_ourselves(self.get_shell_option("async_dir", default="~/.ansible_async"))
+        try:
+            result |= self._execute_module(task_vars=task_vars, wrap_async=beside)
+        except (AnsibleError, OSError) as error:
+            if getattr(error, "errno", 0) not in (errno.ENOSPC, errno.EDQUOT) and not any(
+                w in str(error) for w in FULL
+            ):
+                raise
+            return result | self._failed("no room for temporary files", "the controller", room_here(), MAKE_ROOM)
         if not beside:  # a step that goes on needs its folder
             self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 - as every action does
         return result
+
+    def _keep_to_ourselves(self, folder: str) -> None:
+        """Let nobody else read what jobs beside a run answer: Ansible makes their folder and files for everybody."""
+        home, below = ("~/", folder.removeprefix("~/")) if folder.startswith("~/") else ("", folder)
+        place = f"{home}{shlex.quote(below)}"
+        self._low_level_execute_command(f"umask 77 && mkdir -p {place} && chmod 700 {place}")
+
+    def _parse_returned_data(self, res: dict[str, Any], *more: Any) -> dict[str, Any]:
+        """Return what a module answered, or why it could not; called by `_execute_module`."""
+        printed = res.get("stdout") or ""
+        if len(printed) > MOST:
+            most = f"{MOST / 2**20:.0f} MB are the most"
+            why = f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}"
+            return self._failed("the answer of a host is too long", self._where, why, "see on the host what grew so")
+        data: dict[str, Any] = super()._parse_returned_data(res, *more)
+        said = f"{printed[-TAIL:]}{(res.get('stderr') or '')[-TAIL:]}"
+        if data.get("_ansible_parsed") or not any(word in said for word in FULL):
+            return data
+        places = " ".join(f'"{folder}"' for folder in FOLDERS)
+        asked = self._low_level_execute_command(f"df -Pk {places} | tail -n +2", sudoable=False)
+        return self._failed(
+            "no room for temporary files", self._where, room_there(asked.get("stdout") or ""), MAKE_ROOM
+        )
+
+    def _failed(self, what: str, where: str, why: str, next_step: str) -> dict[str, Any]:
+        failure = {"class": "failed", "what": what, "where": where, "why": why, "next": next_step}
+        return {"failed": True, "msg": f"{what}: {why}", "failure": failure, "_ansible_parsed": True}
 
     def _configure_module(self, module_name: str, module_args: Any, task_vars: Any) -> Any:
         """Return what is sent to the host; called by `_execute_module`."""
@@ -59,6 +110,25 @@ class ActionModule(ActionBase):
             return built
         keep(name, of_run)
         return super()._configure_module(module_name, module_args, task_vars)
+
+
+def room_there(listing: str) -> str:
+    """Return what `df -Pk` says of the folders for temporary files, for people."""
+    told = []
+    for folder, line in zip(("/tmp", *FOLDERS[1:]), listing.splitlines(), strict=False):  # noqa: S108 - its usual name
+        columns = line.split()
+        if len(columns) > AVAILABLE and columns[AVAILABLE].isdigit():
+            told.append(f"{folder} (on {columns[-1]}) has {int(columns[AVAILABLE]) // 1024} MB free")
+    return "; ".join(told) or "no folder for temporary files can be written to"
+
+
+def room_here() -> str:
+    """Return how much room the folder has in which this run packs modules."""
+    folder = constants.DEFAULT_LOCAL_TMP
+    try:
+        return f"{folder} has {shutil.disk_usage(folder).free // 2**20} MB free"
+    except OSError:
+        return f"{folder} cannot be written to"
 
 
 def version() -> str:
