@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import content, front, provisioned
+from .belonging import stranger
 from .commands import run
 from .contract import Contract
 from .failure import Failure
@@ -109,9 +110,9 @@ def of_processes(contract: Contract, instance: Instance) -> Iterator[tuple[str, 
         if unit.pid and process is None:
             told = f"its manager lists pid {unit.pid}, which is no process of {contract.app_user} that lives"
             yield "drift-process", f"{service.name}@{instance.name}: {told}"
-        if process and process["cwd"] != str(instance.release.folder):
-            told = f"{service.name}@{instance.name} (pid {process['pid']}) runs from {process['cwd']}"
-            yield "drift-process", f"{told}, not from {instance.release.folder}"
+        why = stranger(contract, instance.release, process) if process else None
+        if process and why:
+            yield "drift-process", f"{service.name}@{instance.name} (pid {process['pid']}) {why}"
 
 
 def _by_id(contract: Contract) -> dict[int, dict[str, Any]]:

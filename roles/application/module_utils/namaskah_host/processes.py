@@ -33,9 +33,22 @@ def describe(pid: int, booted: float) -> dict[str, Any]:
         "state": status[0],
         # Field 22 of stat: start after boot in clock ticks.
         "started": booted + int(status[19]) / os.sysconf("SC_CLK_TCK"),
-        "cwd": os.fsencode((folder / "cwd").readlink()).decode(errors="replace"),
+        "cwd": _text(folder / "cwd"),
+        "executable": _text(folder / "exe"),
+        "files": mapped(folder),
         "environment": dict(entry.partition("=")[::2] for entry in variables if entry.startswith("NAMASKAH_")),
     }
+
+
+def _text(link: Path) -> str:
+    return os.fsencode(link.readlink()).decode(errors="replace")
+
+
+def mapped(folder: Path) -> list[str]:
+    """Return the files below a folder of releases that a process has in its memory (proc(5), maps)."""
+    text = (folder / "maps").read_bytes().decode(errors="replace")
+    found = {parts[5] for line in text.split("\n") if len(parts := line.split(None, 5)) == 6}  # noqa: PLR2004
+    return sorted(path for path in found if "/releases/" in path)
 
 
 def of_user(user: int) -> list[dict[str, Any]]:

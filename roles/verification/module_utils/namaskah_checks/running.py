@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.namaskah_host.belonging import family_of
 from ansible.module_utils.namaskah_host.contract import Contract, Service, other
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.health import complaint
 from ansible.module_utils.namaskah_host.instances import Instance
 from ansible.module_utils.namaskah_host.observed import running_processes
 from ansible.module_utils.namaskah_host.processes import descendants
-from ansible.module_utils.namaskah_host.release import Release, current, on_instance
+from ansible.module_utils.namaskah_host.release import current, on_instance
 
 from .outcome import Check, CheckFailed
 
@@ -132,8 +133,15 @@ def alone(contract: Contract, service: Service) -> str:
 
 def check_processes(instance: Instance, running: Running) -> None:
     """See that each process of a service belongs to the instance's release. Raises CheckFailed."""
+    release = instance.release
+    wrong = family_of(instance.contract, release, running.processes)
+    prepared = datetime.fromisoformat(release.record["prepared"]).timestamp()
     for process in running.processes:
-        _belongs(process, instance.release, f"{running.service.name}@{instance.name}")
+        who = f"process {process['pid']} of {running.service.name}@{instance.name}"
+        if process["pid"] in wrong:
+            raise CheckFailed(f"{who} {wrong[process['pid']]}: it was not restarted, or is not ours")
+        if float(process["started"]) < prepared - CLOCK:
+            raise CheckFailed(f"{who} started before {release.id} was prepared: it cannot run its code")
 
 
 def _running(instance: Instance, service: Service, known: list[dict[str, Any]]) -> Running:
@@ -156,17 +164,3 @@ def _processes(contract: Contract) -> list[dict[str, Any]]:
         return running_processes(contract)
     except Failure as failure:
         raise CheckFailed(f"the application's processes cannot be seen: {failure.why}; {failure.next_step}") from None
-
-
-def _belongs(process: dict[str, Any], release: Release, name: str) -> None:
-    who = f"process {process['pid']} of {name}"
-    folder = os.path.realpath(release.folder)
-    if process["cwd"] != folder:
-        raise CheckFailed(f"{who} runs from {process['cwd']}, not from {folder}: it was not restarted, or is not ours")
-    prepared = datetime.fromisoformat(release.record["prepared"]).timestamp()
-    if float(process["started"]) < prepared - CLOCK:
-        raise CheckFailed(f"{who} started before {release.id} was prepared: it cannot run its code")
-    told = process["environment"].get("NAMASKAH_RELEASE")
-    # A program that sets its title may overwrite what /proc shows of its environment: nothing at all is then left.
-    if told != release.id and process["environment"]:
-        raise CheckFailed(f"{who} was started for {told or 'no release'}, not for {release.id}")
