@@ -30,7 +30,7 @@ pytestmark = pytest.mark.lab
 
 
 # A run that ends before it could confirm anything: what it switched need not wait long for it.
-SOON = {**SHORT, "namaskah_confirm_timeout": 30}
+SOON = {**SHORT, "namaskah_confirm_timeout": 40}
 # Records on a host's journal, by which a point of a release is known from outside.
 POINTS = ("lease taken", "prepare", "migrate", "activate", "switched", "confirmed")
 

@@ -11,6 +11,7 @@ from types import ModuleType
 # Named one by one, for a run's payload on a host holds only what is imported by name.
 from . import (
     bounded,
+    bounds,
     commands,
     connections,
     contract,
@@ -34,8 +35,8 @@ from . import (
 )
 
 MODULES: tuple[ModuleType, ...] = (
-    bounded, commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal, launch,
-    locking, managers, passwords, processes, release, supervisor_rpc, switch, workers,
+    bounded, bounds, commands, connections, contract, failure, files, foreign, front, guard, health, instances, journal,
+    launch, locking, managers, passwords, processes, release, supervisor_rpc, switch, workers,
 )  # fmt: skip
 START = "import sys\nfrom namaskah_host.guard import main\nsys.exit(main())\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # equal sources give an equal file

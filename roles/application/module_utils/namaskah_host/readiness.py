@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from . import address_checks, drift, front, front_checks, launch, lease, switch
+from . import address_checks, bounds, drift, front, front_checks, launch, lease, switch
 from .commands import run
 from .contract import INSTANCES, Contract, Health
 from .failure import Complaint, Failure
@@ -246,9 +246,15 @@ def busy(contract: Contract, run_id: str) -> bool:
 
 
 def examine(
-    contract: Contract, run_facts: dict[str, Any], controller_time: float, shared_urls: Mapping[str, str] | None = None
+    contract: Contract,
+    run_facts: dict[str, Any],
+    controller_time: float,
+    shared_urls: Mapping[str, str] | None = None,
+    times: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]]:
     """Run every check; return the complaints that no override by name allows, in the order of the checks.
+
+    `times` are the bounds of the fleet, as bounds.py takes them.
 
     While another run is at work there are none: taking the lease, which comes next, is refused with its holder's name.
     """
@@ -272,6 +278,7 @@ def examine(
         lambda: space(contract),
         lambda: clock(controller_time),
         lambda: environment_marker(contract),
+        lambda: bounds.examine(contract, times or {}),
         *needs_source,
     ]
     found = []

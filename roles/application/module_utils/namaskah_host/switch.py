@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import front, journal
+from . import bounds, front, journal
 from .contract import Contract, of_known, other
 from .failure import Failure
 from .files import link_target, lock, point, read_json, sync_folder, write_json
@@ -93,9 +93,9 @@ def lay_aside(contract: Contract) -> Path:
 
 
 @contextlib.contextmanager
-def locked(contract: Contract, wait: float = 120) -> Iterator[None]:
-    """Hold the host's switch lock."""
-    with lock(contract.root / "switch.lock", wait):
+def locked(contract: Contract, wait: float | None = None) -> Iterator[None]:
+    """Hold the host's switch lock; it is waited for `wait` seconds, by default as long as a switch may take."""
+    with lock(contract.root / "switch.lock", bounds.waiting(contract) if wait is None else wait):
         yield
 
 
