@@ -17,6 +17,7 @@ short_description: Say what a rollback means for the database
 description:
   - Compares the migrations that the live release and the one to return to know, by their own code and by what was kept
     of pruned releases.
+  - With C(known), says what the host knows of a commit's migrations, for the choice of a backup.
   - With C(settled), refuses a return to code that fails on the schema, or reverses what is ahead, by the code of the
     live release, under the lease, the database's lock and a lock time-out.
 options:
@@ -25,9 +26,10 @@ options:
   state:
     description: C(told) only says it, of what the records would choose; C(settled) acts for a run.
     type: str
-    choices: [told, settled]
+    choices: [told, known, settled]
     default: told
   tag: {description: With C(told) - the tag to return to; empty is the last good release., type: str, default: ''}
+  commit: {description: With C(known) - the commit., type: str, default: ''}
   reverse: {description: With C(settled) - reverse the migrations that are ahead., type: bool, default: false}
 """
 
@@ -37,6 +39,8 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     if module.params["state"] == "settled":
         with working(contract, run, "judge the schema") as held:
             return difference.settle(contract, run, reverse=module.params["reverse"], held=held)
+    if module.params["state"] == "known":
+        return {"code": difference.code_of(contract, module.params["commit"])}
     tag = module.params["tag"]
     return difference.compare(contract, difference.target_of(contract, tag), tag=tag).as_dict()
 
@@ -45,8 +49,9 @@ if __name__ == "__main__":
     serve(
         act,
         {
-            "state": {"type": "str", "choices": ["told", "settled"], "default": "told"},
+            "state": {"type": "str", "choices": ["told", "known", "settled"], "default": "told"},
             "tag": {"type": "str", "default": ""},
+            "commit": {"type": "str", "default": ""},
             "reverse": {"type": "bool", "default": False},
         },
     )

@@ -15,6 +15,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
 from ansible.module_utils.namaskah_host.working import working_if_held
 from ansible.module_utils.namaskah_restore import exchange, keeping, mending, settings, story
+from ansible.module_utils.namaskah_restore.choice import Code
 
 DOCUMENTATION = r"""
 module: namaskah_restore
@@ -39,6 +40,10 @@ options:
     description: The release that the restore is for; with C(recovered) - the one that all hosts serve.
     type: str
   commit: {description: Without an id - only backups that were made while this commit ran., type: str, default: ""}
+  migrations:
+    description: What the host knows of that commit's migrations - C(known), C(later), C(heads); empty is nothing.
+    type: dict
+    default: {}
   final: {description: With C(swapped) - whether the swap stands without a confirmation., type: bool, default: false}
   until: {description: End of the application hosts' leases; 0 = they have none., type: float, default: 0}
   settings: {description: As of namaskah_backup., type: dict, required: true}
@@ -71,9 +76,10 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
     os.umask(0o077)
     words = module.params
     asked = settings.read(contract.raw, run, words["settings"], words["restore"])
+    code = Code(words["commit"], words["migrations"])
     steps = {
-        "checked": lambda: story.check(asked, words["id"], words["commit"]),
-        "prepared": lambda: story.prepare(asked, words["id"], words["release"], words["commit"]),
+        "checked": lambda: story.check(asked, words["id"], code),
+        "prepared": lambda: story.prepare(asked, words["id"], words["release"], code),
         "swapped": lambda: exchange.swap_in(asked, final=words["final"]),
         "confirmed": lambda: exchange.confirm(asked),
         "returned": lambda: exchange.swap_back(asked),
@@ -103,6 +109,7 @@ if __name__ == "__main__":
             "id": {"type": "str", "default": ""},
             "release": {"type": "str", "default": ""},
             "commit": {"type": "str", "default": ""},
+            "migrations": {"type": "dict", "default": {}},
             "final": {"type": "bool", "default": False},
             "until": {"type": "float", "default": 0},
         },

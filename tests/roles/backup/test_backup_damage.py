@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.namaskah_backups import beside, copies, manifest, pins, warm
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_restore import story as restore_story
+from ansible.module_utils.namaskah_restore import choice
 
 from tests.support.backups.backups import CONTRACT, TASK, Backups
 from tests.support.backups.cluster import Cluster
@@ -166,13 +166,13 @@ def test_manifest_that_was_changed_and_sealed_anew_is_used_for_nothing(kept: dic
     played = backups.tasks(*({"name": name, **task, "ignore_errors": True} for name, task in asked.items()))
     said = {name: answer["failure"] for name, answer in played.answers}
     with pytest.raises(Failure) as caught:
-        restore_story.chosen(Restores(backups.cluster, backups.folder).asked(), first.id, "")
+        choice.chosen(Restores(backups.cluster, backups.folder).asked(), first.id, choice.ANY)
     said["Restore"] = caught.value.as_dict()
     assert set(said) == {*asked, "Restore"}
     for failure in said.values():
         assert failure["what"] == f"Backup {first.id} is not the one that was made"
         assert second.id in failure["why"]
-    assert restore_story.chosen(Restores(backups.cluster, backups.folder).asked(), "", "").id == kept["id"]
+    assert choice.chosen(Restores(backups.cluster, backups.folder).asked(), "", choice.ANY).id == kept["id"]
 
 
 @pytest.mark.fault("backup damaged: manifest", ends="found", where="the records beside it")

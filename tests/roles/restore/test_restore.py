@@ -11,6 +11,7 @@ from ansible.module_utils.namaskah_backups import warm
 from ansible.module_utils.namaskah_host import files
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_restore import exchange, keeping, queries, records, story
+from ansible.module_utils.namaskah_restore.choice import Code
 
 from tests.support.backups.cluster import Cluster
 from tests.support.restores.restores import RELEASE, Restores
@@ -185,10 +186,10 @@ def test_a_kept_proved_copy_is_swapped_in_and_not_restored_once_more(filled: Clu
 
 def test_a_named_backup_of_other_code_is_restored_and_told(filled: Cluster, restores: Restores) -> None:
     backup = restores.backup("before")
-    told = story.prepare(restores.asked(), backup, RELEASE, "b" * 40)
+    told = story.prepare(restores.asked(), backup, RELEASE, Code("b" * 40))
     assert f"backup {backup} was made while {'a' * 12} ran, the code that returns is {'b' * 12}" in told["notes"]
     with pytest.raises(Failure) as caught:
-        story.prepare(restores.asked(), "", RELEASE, "b" * 40)
+        story.prepare(restores.asked(), "", RELEASE, Code("b" * 40))
     assert "bbbbbbbbbbbb ran" in caught.value.why
     assert filled.sql("SELECT 1") == "1"
 

@@ -43,16 +43,25 @@ class Difference:
         """The migrations of which nobody can tell."""
         return [one.name for one in self.ahead if one.findings("unseen")]
 
+    @property
+    def _effect(self) -> str:
+        if any(one.changes for one in self.ahead):
+            return "older code FAILS on them"
+        if self.unseen:
+            return f"whether older code works with them is unknown: no SQL shows all that {', '.join(self.unseen)} did"
+        return "older code works with them, by what their SQL shows"
+
     def sentence(self) -> str:
         """Return what the difference is, in a few words."""
         if self.unknown:
             return f"unknown: {self.unknown}"
         parts = []
         if self.ahead:
-            effect = (
-                "older code FAILS on them" if any(one.changes for one in self.ahead) else "older code works with them"
-            )
-            parts.append(f"{_count(len(self.ahead))} ahead: {effect}")
+            parts.append(f"{_count(len(self.ahead))} ahead: {self._effect}")
+            own = str(self.live.contract.raw.get("applied_table", "")) if self.live else ""
+            writing = [one.name for one in self.ahead if one.writes(own)]
+            if writing:
+                parts.append(f"rows that {', '.join(writing)} changed or deleted stay as they are")
         if self.missing:
             names = ", ".join(self.missing)
             parts.append(f"{_count(len(self.missing))} missing, and the release FAILS without: {names}")
@@ -117,6 +126,18 @@ def _known_to(contract: Contract, target: Release | None, tag: str, commit: str)
         return [one.name for one in asked.known()] if asked.runs else None
     kept = (records.of_tag(contract, tag) if tag else None) or (records.of_commit(contract, commit) if commit else None)
     return list(kept["known"]) if kept else None
+
+
+def code_of(contract: Contract, commit: str) -> dict[str, Any]:
+    """Return what this host knows of the migrations of a commit; nothing where nobody can tell."""
+    if not contract.known_command:
+        return {}
+    kept = [release for release in all_of(contract) if release.complete and release.record.get("commit") == commit]
+    try:
+        known = _known_to(contract, kept[-1] if kept else None, "", commit)
+    except Failure:  # a release that cannot be asked keeps nobody from the data; what is restored is told as unknown
+        return {}
+    return records.code_of(contract, commit, known or [])
 
 
 def _reviewed(contract: Contract, history: History, names: list[str]) -> list[Reviewed]:

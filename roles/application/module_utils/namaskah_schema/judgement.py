@@ -1,7 +1,8 @@
 """What is known while the statements of some migrations are judged, one after the other?
 
 Levels of a finding: `breaks` - code that does not know the migration fails on what it leaves; `blocks` - users wait
-while it works; `unseen` - nobody can tell from the statement; `note` - worth knowing.
+while it works; `destroys` - every row of a table is deleted; `unseen` - nobody can tell from the statement; `note` -
+worth knowing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SMALL = 64 << 20  # bytes: such a table is read or written anew within a moment
-LEVELS = ("breaks", "blocks", "unseen", "note")
+LEVELS = ("breaks", "blocks", "destroys", "unseen", "note")
 
 NONE = "none"
 # PostgreSQL documentation, "Explicit Locking", table-level lock modes; the weakest first.
@@ -47,6 +48,11 @@ class Judged:
     text: str
     lock: str = NONE
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def levels(self) -> set[str]:
+        """The levels of what was found."""
+        return {finding.level for finding in self.findings}
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as records and reports carry it."""
@@ -87,6 +93,10 @@ class Judgement:
             self._add("note", table, f"{why}; it has {max(1, size // 2**20)} MiB at most, so for a moment")
         else:
             self._add("blocks", table, why + (f"; it has {size // 2**20} MiB" if size is not None else ""))
+
+    def destroys(self, table: str) -> None:
+        """Note that every row of a table is deleted, which no reversal brings back."""
+        self._add("destroys", table, "every row is deleted, and no reversal brings them back")
 
     def unseen(self, why: str) -> None:
         """Note that nobody can tell."""

@@ -41,6 +41,22 @@ def keep(contract: Contract, release: Release, known: list[str], applied: list[s
     )
 
 
+def code_of(contract: Contract, commit: str, known: list[str]) -> dict[str, Any]:
+    """Return what this host knows of a commit's migrations, for the choice of a backup that fits its code.
+
+    `known` are those that it has, oldest first; `later` those that came with releases after it; `heads` tells that the
+    database keeps the newest of each branch only. Empty where its migrations are not known.
+    """
+    if not known:
+        return {}
+    every = sorted(read(contract).items())
+    first = next((name for name, entry in every if entry["commit"] == commit), "")
+    before = {one for name, entry in every if name <= first for one in entry["known"]}
+    after = {one for name, entry in every if name > first for one in entry["known"]}
+    heads = bool(contract.raw.get("applied_heads"))
+    return {"known": known, "later": sorted(after - before - set(known)), "heads": heads}
+
+
 def of_commit(contract: Contract, commit: str) -> dict[str, Any] | None:
     """Return what is kept of the newest release of a commit."""
     found = [entry for _, entry in sorted(read(contract).items()) if entry["commit"] == commit]

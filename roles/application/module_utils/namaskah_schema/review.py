@@ -22,6 +22,8 @@ class Reviewed:
 
     name: str
     judged: tuple[Judged, ...]
+    touches: frozenset[str] = frozenset()
+    """Tables that its statements name; not kept in records."""
 
     def findings(self, *levels: str) -> list[Finding]:
         """Return the findings of these levels."""
@@ -31,6 +33,16 @@ class Reviewed:
     def changes(self) -> list[str]:
         """What code that does not know the migration fails on, in words."""
         return [f"{finding.on}: {finding.why}" for finding in self.findings("breaks")]
+
+    @property
+    def opaque(self) -> bool:
+        """Whether it does more than its statements show."""
+        return bool(self.findings("unseen"))
+
+    def writes(self, besides: str) -> bool:
+        """Whether it changes or deletes rows that were there, but those of the table `besides`."""
+        writing = [one for one in self.judged if one.lock == "ROW EXCLUSIVE" or "destroys" in one.levels]
+        return any(finding.on != besides for one in writing for finding in one.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as records and reports carry it."""
@@ -57,7 +69,8 @@ def review(
     migrations = history.named(wanted)
     texts = history.texts(migrations)
     words = {word for text in texts.values() for word in tables(text.sql)}
-    judgement = Judgement(catalogue(words) if words else {})
+    there = catalogue(words) if words else {}
+    judgement = Judgement(there)
     found = []
     for migration in migrations:
         text = texts[migration.name]
@@ -67,7 +80,7 @@ def review(
             judged = [*judged, Judged("", findings=[Finding("unseen", "", unread)])]
         for one in judged:
             one.text = conceal(one.text, history.contract.secrets_of(history.variables))
-        found.append(Reviewed(migration.name, tuple(judged)))
+        found.append(Reviewed(migration.name, tuple(judged), frozenset(tables(text.sql) & set(there))))
     # A command that lists migrations may leave out one that another says is pending.
     told = {one.name for one in migrations}
     why = Finding("unseen", "", "the command that lists all migrations does not name it")

@@ -47,6 +47,10 @@ CONTENT = """
 SELECT json_build_array(count(*), coalesce(sum(hashtextextended(ROW({columns})::text, 0)), 0)::text)
 FROM ONLY {name} AS namaskah_row"""
 
+# The names are the catalogue's own, the columns were found among the table's.
+APPLIED = """
+SELECT coalesce(json_agg(DISTINCT concat_ws('.', {columns})), '[]') FROM {name} AS namaskah_row"""
+
 SEQUENCE = "SELECT {number} AS number, last_value, is_called, {literal}::regclass AS name FROM {name}"
 SEQUENCES = """
 SELECT json_agg(json_build_array(s.last_value, s.is_called, q.seqincrement, q.seqcycle) ORDER BY s.number)

@@ -13,7 +13,21 @@ from typing import Any, NoReturn, TypeVar
 
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from . import archive, beside, catalogue, dump, fingerprint, manifest, outlook, proof, queries, room, space, warm
+from . import (
+    applied,
+    archive,
+    beside,
+    catalogue,
+    dump,
+    fingerprint,
+    manifest,
+    outlook,
+    proof,
+    queries,
+    room,
+    space,
+    warm,
+)
 from .catalogue import Database, Relation
 from .session import Session
 from .settings import Settings
@@ -182,6 +196,7 @@ def _dumped_moment(
         rooms = _check_database(settings, tools, database, found, folder)
         owners: list[str] = sorted(session.ask(queries.OWNERS))
         prepared: list[str] = session.ask(queries.PREPARED)
+        migrations = applied.read(session, found, settings.contract)
         low = fingerprint.sequences(session, found)
         written = dump.start(tools, settings, folder, database.size, moment.pop("exported"))
         stack.callback(written.program.stop)
@@ -198,6 +213,7 @@ def _dumped_moment(
         },
         "owners": owners,
         "prepared_transactions": prepared,
+        "migrations": migrations,
         "provider": database.row.get("datlocprovider", ""),
         "locale": database.row.get("datlocale") or database.row.get("daticulocale") or "",
         "collation_version": database.row.get("datcollversion"),
@@ -276,6 +292,7 @@ def summary(backup: manifest.Backup, notes: list[str], settings: Settings | None
         "bytes": sum(entry["size"] for entry in content["files"].values()),
         "database": {name: database[name] for name in ("name", "size", "version", "form") if name in database},
         "tables": len(tables),
+        "counts": {name: entry[0] for name, entry in tables.items()},
         "rows": sum(entry[0] for entry in tables.values()),
         "archive": content.get("archive", {}),
         "proof": backup.proof["state"],

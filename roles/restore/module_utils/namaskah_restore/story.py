@@ -8,54 +8,28 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible.module_utils.namaskah_backups import manifest, proof, room
+from ansible.module_utils.namaskah_backups import applied, catalogue, proof, room
 from ansible.module_utils.namaskah_backups.manifest import Backup
+from ansible.module_utils.namaskah_backups.session import Session
 from ansible.module_utils.namaskah_backups.tools import Tools
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from . import copy, keeping, meeting, properties, records, report, rights, swap
+from . import choice, copy, keeping, meeting, properties, records, report, rights, swap
+from .choice import Code
 from .records import Record
 from .settings import Asked
 
 _RECOVER = "namaskah-deploy recover ENV"
 
 
-def check(asked: Asked, backup_id: str, commit: str = "") -> dict[str, Any]:
+def check(asked: Asked, backup_id: str, code: Code = choice.ANY) -> dict[str, Any]:
     """Look at everything that would make a restore fail, and change nothing. Raises Failure."""
     tools, live = meeting.meet(asked)
-    backup = chosen(asked, backup_id, commit)
+    backup = choice.chosen(asked, backup_id, code)
     with rights.maintenance(tools, asked) as server:
         found = meeting.check(tools, asked, server, live)
         rights.check_backup(server, asked, backup)
     return {"backup": backup.id, "database": live, "clients": found["clients"], "forecast": forecast(backup)}
-
-
-def chosen(asked: Asked, backup_id: str, commit: str) -> Backup:
-    """The backup to restore: the named one, else the newest whose proof is good. Raises Failure.
-
-    With `commit` the newest that was made while that commit ran: its schema is the one which that code knows.
-    """
-    root = asked.backup.root
-    if not backup_id:
-        backups = manifest.listed(root)[0] if root.is_dir() else []
-        proved = [
-            backup.id
-            for backup in backups
-            if backup.proof["state"] == "proved"
-            and "database" in backup.content
-            and (not commit or backup.content["live"]["commit"] == commit)
-        ]
-        if not proved:
-            made = f", of those made while {commit[:12]} ran" if commit else ""
-            why = f"none of its backups holds a database and is proved{made}"
-            next_step = "name one; see `namaskah-deploy backups list ENV`"
-            raise Failure("refused", "There is no backup to restore", str(root), why, next_step)
-        backup_id = proved[-1]
-    backup = manifest.require(root, backup_id)
-    if "database" not in backup.content:
-        why, next_step = "it holds files only", "see `namaskah-deploy backups`"
-        raise Failure("refused", f"Backup {backup.id} cannot be restored", str(root), why, next_step)
-    return backup
 
 
 def forecast(backup: Backup) -> dict[str, Any]:
@@ -63,7 +37,7 @@ def forecast(backup: Backup) -> dict[str, Any]:
     return {name: backup.proof.get(name) for name in ("restore_seconds", "compare_seconds")}
 
 
-def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dict[str, Any]:
+def prepare(asked: Asked, backup_id: str, release: str, code: Code = choice.ANY) -> dict[str, Any]:
     """Restore a backup into a new database, prove it, carry the properties over, and say what would be lost.
 
     The live database is only read. `release` is the one that the restore is for. One that was prepared before and not
@@ -72,9 +46,10 @@ def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dic
     with room.held(asked.backup) as lock:
         _refuse_unfinished(asked)
         tools, live = meeting.meet(asked, lock)
-        backup = chosen(asked, backup_id, commit)
+        backup = choice.chosen(asked, backup_id, code)
         again = _taken_up(tools, asked, backup, live, release)
         if again is not None:
+            _check_schema(tools, asked, again["new"], code)
             return {"changed": True, **records.summary(again)}
         wanted = backup.content["database"]
         with rights.maintenance(tools, asked) as server:
@@ -86,7 +61,8 @@ def prepare(asked: Asked, backup_id: str, release: str, commit: str = "") -> dic
         record = _begin(asked, backup, live, like, release)
         try:
             record = _filled(tools, asked, record, like, backup)
-            record["notes"] = [*notes, *_foreign(backup, commit), *record["notes"]]
+            _check_schema(tools, asked, record["new"], code)
+            record["notes"] = [*notes, *choice.notes(backup, code), *record["notes"]]
             folder = records.folder_of(asked, record) / "before"
             record["loss"] = report.take(tools, asked, (live, record["reference"]), wanted, folder)
             record = records.write(asked, record, "ready")
@@ -145,14 +121,6 @@ def _made(asked: Asked) -> Any:
     return asked.folder
 
 
-def _foreign(backup: Backup, commit: str) -> list[str]:
-    """Say that a backup which was named is not of the code that is returned to: its schema may not fit."""
-    made = backup.content["live"]["commit"]
-    if not commit or made == commit:
-        return []
-    return [f"backup {backup.id} was made while {made[:12] or 'nothing'} ran, the code that returns is {commit[:12]}"]
-
-
 def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Properties, backup: Backup) -> Record:
     """Fill the new database, prove it as backups are proved, and make it the live one's like."""
     name, wanted = record["new"], backup.content["database"]
@@ -172,6 +140,17 @@ def _filled(tools: Tools, asked: Asked, record: Record, like: properties.Propert
         copy.clone(server, name, record["reference"])
     times["whole"] = round(time.monotonic() - begun, 2)
     return {**record, "new_oid": oid, "seconds": times, "notes": notes}
+
+
+def _check_schema(tools: Tools, asked: Asked, name: str, code: Code) -> None:
+    """See, in the restored database itself, that the code returned to fits its schema. Raises Failure (refused)."""
+    if not code.migrations:
+        return
+    with Session(tools, asked.backup, asked.service, name) as session:
+        found = applied.read(session, catalogue.relations(session), asked.backup.contract)
+    why = applied.misfit(found, code.migrations)
+    if why and choice.ALLOW not in asked.allow:
+        raise choice.refused(f"the restored database does not fit {code.commit[:12]}: {why}", name)
 
 
 def _refuse_unfinished(asked: Asked) -> None:
