@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from namaskah_deploy import drift
+from namaskah_deploy import drift, in_database
 from namaskah_deploy.failure import Failure
 from namaskah_deploy.report import Part
 from namaskah_deploy.request import SWITCHING, Kind, Request
@@ -140,8 +140,8 @@ def _before_switch(request: Request, part: Part) -> Outcome:
     code, headline = _cause(request, part)
     refused = all(failed.failure.kind == "refused" for failed in part.failures)
     if code is Code.FAILED and part.reached("migration") and request.kind in SWITCHING and not refused:
-        unchanged += "; the database may be ahead of the running code"
-    advice = (*_advice([failed.failure for failed in part.failures]), *_schema_advice(part))
+        unchanged += f"; {in_database.sentence(part)}"
+    advice = (*_advice([failed.failure for failed in part.failures]), *in_database.advice(request.environment, part))
     return Outcome(code, f"{request.kind} of {request.environment}: {headline}; {unchanged}", advice)
 
 
@@ -169,7 +169,7 @@ def _of_return(
     release = _released(part)
     on_new = [host for host in expected if release and states.get(host, {}).get("serving") == release]
     if lost:
-        return _act_now(request, lost, states, _schema_advice(part))
+        return _act_now(request, lost, states, in_database.advice(request.environment, part))
     if expected and len(on_new) == len(expected):
         reason = "interrupted" if part.stopped else "a later step failed"
         return Outcome(
@@ -178,14 +178,14 @@ def _of_return(
             _advice([failed.failure for failed in part.failures]),
         )
     if on_new:
-        return _act_now(request, on_new, states, _schema_advice(part))
+        return _act_now(request, on_new, states, in_database.advice(request.environment, part))
     if part.stopped:
         headline = f"{request.kind} of {request.environment}: interrupted, and returned"
-        return Outcome(Code.INTERRUPTED, headline, _schema_advice(part))
+        return Outcome(Code.INTERRUPTED, headline, in_database.advice(request.environment, part))
     return Outcome(
         Code.RETURNED,
         f"{request.kind} of {request.environment} failed and returned: every host serves what it served before",
-        (*_advice([failed.failure for failed in part.failures]), *_schema_advice(part)),
+        (*_advice([failed.failure for failed in part.failures]), *in_database.advice(request.environment, part)),
     )
 
 
@@ -215,22 +215,6 @@ def _lease_held(part: Part) -> bool:
 
 def _not_back(states: Mapping[str, Mapping[str, Any]], expected: tuple[str, ...]) -> list[str]:
     return [host for host in expected if states.get(host, {}).get("state") not in _BACK]
-
-
-def _schema_advice(part: Part) -> tuple[str, ...]:
-    """Return what a run that ended badly left in the database, and how it is undone; nothing where it left nothing."""
-    for result in part.results:
-        if result.phase == "migration" and result.data.get("reversed") and not result.data.get("applied"):
-            names = ", ".join(result.data["reversed"])
-            return (f"THE DATABASE WAS CHANGED: {names} taken back; what serves now may need it: release it once more",)
-        if result.phase == "migration" and result.data.get("applied"):
-            names = ", ".join(result.data["applied"])
-            effect = (
-                "THE CODE THAT SERVES NOW FAILS ON THEM" if result.data.get("schema") == "breaking" else "they stay"
-            )
-            undo = "\n".join(line for line in result.data.get("undo") or () if line)
-            return (f"THE DATABASE IS AHEAD: {names} applied; {effect}" + (f". To undo them:\n{undo}" if undo else ""),)
-    return ()
 
 
 def _drained(*parts: Part | None) -> list[str]:

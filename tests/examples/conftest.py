@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from tests.support.samples.databases import Databases, running
 from tests.support.samples.making import Releaser, Schemas, make
 from tests.support.samples.sample import Release, Sample
+from tests.support.samples.site import Site
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +71,15 @@ def release(request: pytest.FixtureRequest, folder: Path, postgres: Databases, s
         return sample.release(tag, folder / f"{name}-{tag}", **{"database": database(name), **settings})
 
     return put
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, folder: Path, postgres: Databases, schemas: Schemas) -> Callable[..., Site]:
+    """Return what makes a host with v1.0.0 live, in a database of its own."""
+
+    def made(name: str, **settings: object) -> Site:
+        one = Site(request.getfixturevalue(name), folder / name, postgres.create(schemas(name)), settings)
+        one.switch(one.prepared("v1.0.0"))
+        return one
+
+    return made

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +20,9 @@ from ansible.module_utils.namaskah_host.release import Release, all_of
 from ansible.module_utils.namaskah_schema import difference, session
 from ansible.module_utils.namaskah_schema.gate import Gate
 
+from tests.support.holding import psql
 from tests.support.playing import Played, play
 from tests.support.samples.databases import Databases
-from tests.support.samples.making import Schemas
 from tests.support.samples.site import Site
 from tests.support.waiting import until
 
@@ -36,36 +35,9 @@ NAMES = {
 Build = Callable[..., Site]
 
 
-@pytest.fixture
-def site(request: pytest.FixtureRequest, folder: Path, postgres: Databases, schemas: Schemas) -> Build:
-    """Return what makes a host with v1.0.0 live, in a database of its own."""
-
-    def made(name: str, **settings: object) -> Site:
-        one = Site(request.getfixturevalue(name), folder / name, postgres.create(schemas(name)), settings)
-        one.switch(one.prepared("v1.0.0"))
-        return one
-
-    return made
-
-
 def columns(postgres: Databases, site: Site) -> set[str]:
     query = f"SELECT attname FROM pg_attribute WHERE attrelid = '{TABLE[site.sample.name]}'::regclass AND attnum > 0"  # noqa: S608
     return set(postgres.query(query, site.database).split())
-
-
-@contextmanager
-def psql(postgres: Databases, site: Site, sql: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Keep a session that has run `sql` for the block."""
-    words = [str(postgres.server.binaries / "psql"), "-qXAt", "-d", site.database]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(f"{sql};\nSELECT 'ready';\n".encode())
-        process.stdin.flush()
-        while process.stdout.readline().strip() != b"ready":
-            pass
-        yield process
-        process.kill()
 
 
 @pytest.mark.fault("release: breaking migration", ends="refused")
@@ -113,7 +85,7 @@ def test_a_rollback_over_a_compatible_migration_is_allowed_and_said(name: str, s
     )
     one.migrate("v1.3.0")
     found = difference.settle(one.contract, one.prepared("v1.1.0"), reverse=False)
-    assert found["schema"] == "1 migration ahead: older code works with them"
+    assert found["schema"] == "1 migration ahead: older code works with them, by what their SQL shows"
     assert found["ahead"][0]["name"] == NAMES[name][0]
     # The last release of v1.3.0, after its migration was taken back, has not got what it needs.
     difference.settle(one.contract, one.prepared("v1.1.0"), reverse=True)
@@ -176,7 +148,9 @@ def test_another_run_that_migrates_keeps_this_one_out(site: Build, postgres: Dat
     one = site("dashboard")
     run = one.prepared("v1.3.0")
     with psql(
-        postgres, one, f"SET application_name = 'other run'; SELECT pg_advisory_lock({session.key('dashboard')})"
+        postgres.server,
+        one.database,
+        f"SET application_name = 'other run'; SELECT pg_advisory_lock({session.key('dashboard')})",
     ):
         with pytest.raises(Failure, match="another run migrates it: other run of postgres") as refused:
             Gate(one.contract, run).apply()
@@ -191,7 +165,7 @@ def test_no_migration_beside_a_dump(site: Build, postgres: Databases) -> None:
     """A real pg_dump, held up by a table that somebody else keeps."""
     one = site("dashboard")
     run = one.prepared("v1.3.0")
-    with psql(postgres, one, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE"):
+    with psql(postgres.server, one.database, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE"):
         dump = subprocess.Popen(
             [str(postgres.server.binaries / "pg_dump"), "-d", one.database, "-f", str(one.root / "dump.sql")]
         )
@@ -233,7 +207,7 @@ def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Database
     asked = settings.read({"host": "here"}, {}, {}, {**usual, **given})
     programs = tools.candidates(asked)[0]
     own = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'namaskah-backup'"
-    with psql(postgres, one, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE") as holder:
+    with psql(postgres.server, one.database, "BEGIN; LOCK TABLE jobs_job IN ACCESS EXCLUSIVE MODE") as holder:
         with backup_session.Session(programs, asked, "own") as counting:
             written = dump.start(programs, asked, folder, 0, catalogue.open_snapshot(counting)["exported"])
             try:
@@ -254,7 +228,7 @@ def test_no_migration_beside_a_backup_of_our_own(site: Build, postgres: Database
 def test_a_table_in_use_is_waited_for_in_tries(site: Build, postgres: Databases) -> None:
     one = site("ledger")
     run = one.prepared("v1.3.0")
-    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments"):
+    with psql(postgres.server, one.database, "BEGIN; SELECT count(*) FROM payments"):
         with pytest.raises(Failure, match="no migration was applied"):
             Gate(one.contract, run).apply()
         assert columns(postgres, one) == {"id", "idempotency_key", "amount"}
@@ -277,7 +251,7 @@ def test_a_killed_migration_leaves_nothing_of_itself(site: Build, postgres: Data
             ended.extend(postgres.query(f"{waits}current_database()", one.database).split())
 
     killer = threading.Thread(target=end_what_waits, daemon=True)
-    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments"):
+    with psql(postgres.server, one.database, "BEGIN; SELECT count(*) FROM payments"):
         killer.start()
         with pytest.raises(Failure, match=r"(?s)terminating connection.*no migration was applied") as failed:
             Gate(one.contract, run).apply()
@@ -296,7 +270,7 @@ def test_a_table_that_is_let_go_between_two_tries_is_migrated_by_the_second(site
     one = site("ledger")
     run = one.prepared("v1.3.0")
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'payments'::regclass"
-    with psql(postgres, one, "BEGIN; SELECT count(*) FROM payments") as user:
+    with psql(postgres.server, one.database, "BEGIN; SELECT count(*) FROM payments") as user:
 
         def let_go() -> None:
             until(lambda: postgres.query(waiting, one.database) == "1", "the first try")

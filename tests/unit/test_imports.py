@@ -17,6 +17,7 @@ LAYERS = (
     {"passing"},
     {"request", "environments", "phases", "record"},
     {"plan", "report", "progress", "live", "surroundings"},
+    {"in_database"},
     {"launch", "outcome", "loss", "preview", "resume", "readable", "backup_tables"},
     {"conduct", "summary", "asking", "options", "tables"},
     {"execute"},

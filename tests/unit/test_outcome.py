@@ -259,3 +259,37 @@ def test_the_last_word_about_the_balancer_counts() -> None:
     returned = _with_drain(_part("activation"), web1=True, web2=True)
     back = _with_drain(BACK, web1=False, web2=False)
     assert outcome.judge(_request(), returned, back, HOSTS).code is Code.RETURNED
+
+
+def _migrated(phase: str, **told: Any) -> Part:
+    """Return a run that failed in `phase` after its backup and its migrations said this."""
+    failed = _part(phase)
+    backup = Result("db1", "backup", "async_status", {"id": "20261130T000000Z-1", "counts": {"public.payments": 478}})
+    said = Result("web1", "migration", "namaskah_migrate", {"applied": [], **told})
+    return dataclasses.replace(failed, results=(*failed.results, backup, said))
+
+
+def test_no_migration_is_said_to_be_applied_only_where_nobody_could_look() -> None:
+    asked = outcome.judge(_request(), _migrated("migration"), None, HOSTS)
+    assert asked.headline.endswith("nothing was switched; no migration was applied")
+    unknown = outcome.judge(_request(), _migrated("migration", unknown="no command"), None, HOSTS)
+    assert "database may be ahead" in unknown.headline
+    assert any("IS UNKNOWN" in line and "no command" in line for line in unknown.advice)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"), [("breaking", "FAILS"), ("unknown", "works with them is unknown"), ("compatible", "they stay")]
+)
+def test_what_stays_in_the_database_is_said_as_it_was_observed(schema: str, said: str) -> None:
+    told = outcome.judge(_request(), _migrated("verification", applied=["0002"], schema=schema), BACK, HOSTS)
+    assert any("THE DATABASE IS AHEAD" in line and said in line for line in told.advice)
+
+
+def test_a_returned_release_that_deleted_rows_names_them_and_the_restore() -> None:
+    gone = ["table public.payments: 478 rows in the backup, 0 now"]
+    part = _migrated("verification", applied=["0002"], schema="unknown", fewer_told=gone)
+    told = outcome.judge(_request(), part, BACK, HOSTS)
+    assert told.code is Code.RETURNED
+    (line,) = [line for line in told.advice if "ROWS ARE GONE" in line]
+    assert gone[0] in line
+    assert line.endswith("namaskah-deploy backups restore production 20261130T000000Z-1")

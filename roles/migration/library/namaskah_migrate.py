@@ -20,9 +20,11 @@ description:
     that a statement which has to wait gives up before the site waits behind it.
   - Holds a lock in the database meanwhile, and waits for dumps to end.
   - Refuses migrations that the code which serves meanwhile would fail on, unless that was allowed by name.
+  - Afterwards compares the rows of the tables that they touch with those of the backup of this run.
 options:
   contract: {description: The contract of the application., type: dict, required: true}
   run: {description: "The run: id, by, commit, release, fence.", type: dict, required: true}
+  rows: {description: Rows of each table in the backup of this run; empty where there is none., type: dict, default: {}}
   apply:
     description: Apply them; otherwise they are only shown, and the release, which was prepared for that, is removed.
     type: bool
@@ -33,7 +35,7 @@ options:
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Show or apply under the lease."""
     with working(contract, run, "migrate") as held:
-        gate = Gate(contract, run, held)
+        gate = Gate(contract, run, held, module.params["rows"])
         if not module.params["apply"]:
             try:
                 return gate.look()
@@ -44,4 +46,4 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
 
 
 if __name__ == "__main__":
-    serve(act, {"apply": {"type": "bool", "default": True}})
+    serve(act, {"apply": {"type": "bool", "default": True}, "rows": {"type": "dict", "default": {}}})

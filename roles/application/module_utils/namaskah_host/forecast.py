@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ UNKNOWN = "unknown: the remote has no history between the two"
 BOOT_OF_A_PROCESS = 5  # seconds that a service without overlap is away, where no release has told better
 
 
-def of_release(contract: Contract, run: dict[str, Any], commits: dict[str, Any]) -> dict[str, Any]:
-    """Return the forecast of releasing `run` on this host; `commits` is what lies between live and it."""
+def of_release(
+    contract: Contract, run: dict[str, Any], commits: dict[str, Any], archived: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the forecast of releasing `run` on this host; `commits` is what lies between live and it.
+
+    `archived` are the folders of this host that backups hold.
+    """
     live = current(contract)
     record = live.record if live else {}
     known = bool(commits.get("known"))
@@ -33,7 +39,18 @@ def of_release(contract: Contract, run: dict[str, Any], commits: dict[str, Any])
         "disk free MiB": shutil.disk_usage(contract.root).free // 2**20 if contract.root.exists() else 0,
         "schema": contract.schema,
         "expected downtime": downtime(contract),
+        "NOT backed up": unprotected(contract, archived),
     }
+
+
+def unprotected(contract: Contract, archived: Iterable[str]) -> list[str]:
+    """Return the shared paths that no backup of this host holds: what users bring there is lost with its disk."""
+    folders = [Path(os.path.realpath(folder)) for folder in archived]
+    return [
+        str(entry)
+        for entry in contract.shared_paths
+        if not any(Path(os.path.realpath(contract.shared / entry)).is_relative_to(folder) for folder in folders)
+    ]
 
 
 def migrations(contract: Contract, files: list[str]) -> list[str]:

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from . import by_hand, records
+from . import by_hand, lost, records, waits
 from .history import History
 from .review import Reviewed, review
 from .session import Session, opened
 
-# The server's words for SQLSTATE 55P03, and the names that drivers give it.
-WAITED_TOO_LONG = re.compile(r"lock timeout|LockNotAvailable|55P03", re.IGNORECASE)
 PAUSE = 2.0  # seconds between two tries
 ALLOW = "breaking-schema"
+ALLOW_DELETES = "data-loss"
 
 
 class Gate:
     """The migrations of one prepared release, applied once for the whole fleet."""
 
-    def __init__(self, contract: Contract, run: dict[str, Any], held: int | None = None) -> None:
-        """`held` is the descriptor of the work lock, which every command of the application keeps."""
+    def __init__(
+        self, contract: Contract, run: dict[str, Any], held: int | None = None, rows: Mapping[str, int] | None = None
+    ) -> None:
+        """`held` is the work lock's descriptor, which every command of the application keeps.
+
+        `rows` are those of each table in the backup of this run; none where there is no backup.
+        """
         self.contract = contract
         self.release = Release(contract, run["release"])
         self.history = History(contract, self.release, run, held)
-        self.found: dict[str, Any] = {"pending": [], "applied": [], "tries": 0, "schema": "compatible", "notes": []}
+        self.found: dict[str, Any] = {"pending": [], "applied": [], "tries": 0, "schema": "unknown", "notes": []}
+        self.rows = rows or {}
         self.reviewed: list[Reviewed] = []
 
     def look(self) -> dict[str, Any]:
         """Return what is pending and what it does; change nothing."""
-        self.found["pending"] = self.history.pending()
+        self._list()
         if self.found["pending"]:
             with self._session() as (session, _):
                 self._review(session)
@@ -49,17 +54,34 @@ class Gate:
         them, its result is what was found out.
         """
         try:
-            self.found["pending"] = self.history.pending()
+            self._list()
             # Lines that are printed for people may leave one out: then the command that migrates has the last word.
             if self.contract.migrate_command and (self.found["pending"] or not self.history.answers):
                 with self._session() as (session, why):
                     self._apply(session, why)
-            known = [migration.name for migration in self.history.known()]
-            records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed)
+            self._keep()
         except Failure as failure:
             failure.result = self.found
+            if self.found["applied"]:  # they stay in the database: whoever returns to older code has to know of them
+                with contextlib.suppress(Failure, OSError):
+                    self._keep()
             raise
         return self.found
+
+    def _list(self) -> None:
+        """Find what is pending: where that is nothing, by the application's own answer, the schema fits as it is."""
+        self.found["pending"] = self.history.pending()
+        asked = self._listed or not self.contract.migrate_command
+        self.found["schema"] = "compatible" if asked and not self.found["pending"] else "unknown"
+
+    @property
+    def _listed(self) -> bool:
+        """Whether anything says what is pending: the preset's program, or a command."""
+        return bool(self.history.answers or self.contract.pending_command)
+
+    def _keep(self) -> None:
+        known = [migration.name for migration in self.history.known()]
+        records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed)
 
     def _session(self) -> Any:
         variables, name = self.history.variables, self.contract.database_variable
@@ -72,7 +94,7 @@ class Gate:
         else:
             if session.keep(self.contract.app, self.contract.migrate_wait):
                 self.history.forget()
-                self.found["pending"] = self.history.pending()
+                self._list()
             invalid = session.invalid_indexes()
             if float(self.contract.migrate_lock_timeout) and session.ask("SHOW lock_timeout") == [["0"]]:
                 self.found["notes"].append(
@@ -82,10 +104,12 @@ class Gate:
                 )
         self._review(session)
         self._refuse_breaking()
+        self._refuse_destroying()
         try:
             self._try(session)
         finally:
             if session:
+                self._compare(session)
                 self._note_invalid(session.invalid_indexes() - invalid)
 
     def _review(self, session: Session | None) -> None:
@@ -95,10 +119,21 @@ class Gate:
             self.reviewed = review(self.history, pending, session.catalogue if session else lambda _: {})
         flagged = [one.name for one in self.reviewed if one.findings("breaks", "blocks")]
         self.found["migrations"] = [one.as_dict() for one in self.reviewed]
-        self.found["schema"] = (
-            "breaking" if (flagged or self.contract.schema == "breaking") and pending else "compatible"
-        )
+        self.found["schema"] = self._effect(flagged=bool(flagged))
         self.found["told"] = told(self.reviewed, "breaks", "blocks")
+        self.found["data"] = told(self.reviewed, "destroys", "unseen")
+
+    def _effect(self, *, flagged: bool) -> str:
+        """Say what pending migrations mean for the code that serves: what nobody has seen is unknown."""
+        stated, pending = self.contract.schema, self.found["pending"]
+        if not self._listed:
+            return "breaking" if stated == "breaking" else "unknown"
+        if pending and (flagged or stated == "breaking"):
+            return "breaking"
+        if pending and current(self.contract) is None:
+            return "no older code"
+        seen = len(self.reviewed) == len(pending) and not any(one.opaque for one in self.reviewed)
+        return "compatible" if seen or stated == "compatible" else "unknown"
 
     def _refuse_breaking(self) -> None:
         stated = self.contract.schema
@@ -116,6 +151,42 @@ class Gate:
             "switched, and after an automatic return until the migrations are reversed",
         )
 
+    def _refuse_destroying(self) -> None:
+        """Refuse what deletes every row of a table, and by policy what nobody can see: rows come back from backups."""
+        policy = self.contract.migrate_deletes
+        levels = {"refuse": ("destroys",), "refuse-unseen": ("destroys", "unseen")}.get(policy, ())
+        what = told(self.reviewed, *levels)
+        if not what or self.contract.schema == "compatible" or ALLOW_DELETES in self.contract.allow:
+            return
+        raise Failure(
+            "refused",
+            "migrate without losing rows",
+            self.contract.host,
+            "rows may be lost; nothing was applied and nothing was switched:\n"
+            + "\n".join(f"- {line}" for line in what),
+            f"bound what is deleted by a condition, or release with --allow {ALLOW_DELETES}; namaskah_migrate_deletes "
+            f"(now {policy}) chooses what is refused",
+        )
+
+    def _compare(self, session: Session) -> None:
+        """Compare rows with the backup of this run, in the tables that the applied migrations touch."""
+        brought = [*self.found["applied"], *self.found.get("reversed", [])]
+        applied = [one for one in self.reviewed if one.name in brought]
+        applied = self.reviewed if self.found.get("unknown") else applied
+        if not self.rows or not (applied or self.found.get("unknown")):
+            return
+        everything = bool(self.found.get("unknown")) or any(one.opaque for one in applied)
+        names = None if everything else set[str]().union(*(one.touches for one in applied))
+        try:
+            fewer = lost.compare(session, self.rows, names)
+        except Failure as failure:
+            self.found["notes"].append(f"rows were not compared with the backup: {failure.why}")
+            return
+        self.found["fewer"] = lost.as_dict(fewer)
+        self.found["fewer_told"] = [one.sentence for one in fewer]
+        if fewer and everything:
+            self.found["fewer_told"].append("a migration runs what no SQL shows; users may have deleted some as well")
+
     def _try(self, session: Session | None) -> None:
         before = self.found["pending"]
         for attempt in range(1, self.contract.migrate_tries + 1):
@@ -123,10 +194,11 @@ class Gate:
                 session.await_dumps(self.contract.migrate_wait)
             self.found["tries"] = attempt
             try:
-                self.history.migrate()
+                with waits.watched(session) as watch:
+                    self.history.migrate()
             except Failure as failure:
-                if attempt == self.contract.migrate_tries or not WAITED_TOO_LONG.search(failure.why):
-                    raise self._ended(failure, before) from None
+                if attempt == self.contract.migrate_tries or not waits.TOO_LONG.search(failure.why):
+                    raise self._ended(waits.explained(failure, watch, self.contract, attempt), before) from None
                 time.sleep(PAUSE)
             else:
                 self._prove(before)
@@ -157,6 +229,8 @@ class Gate:
 
     def _has_applied(self, names: Sequence[str]) -> None:
         self.found["applied"] = list(names)
+        if not self._listed:
+            self.found["unknown"] = "the preset has no command that lists pending migrations (namaskah_pending_command)"
         # Before the first release there is nothing to go back to.
         migrations = self.history.named(list(names))[::-1] if current(self.contract) else []
         self.found["undo"] = [
@@ -171,8 +245,12 @@ class Gate:
         try:
             left = self.history.pending()
         except Failure as unknown:
+            self.found["unknown"] = unknown.why
             return _with(failure, f"and what was applied is unknown: {unknown.why}", "look into the database")
         self._has_applied([name for name in before if name not in left])
+        if self.found.get("unknown"):
+            further = f"whether a part was applied is unknown: {self.found['unknown']}"
+            return _with(failure, further, "look into the database; the old release still serves")
         if not self.found["applied"]:
             return _with(failure, "no migration was applied", "the old release still serves; mend it and release again")
         words = self._take_back() if self._wants_reversal() else []
@@ -242,4 +320,6 @@ def told(reviewed: Sequence[Reviewed], *levels: str) -> list[str]:
 
 
 def _with(failure: Failure, further: str, next_step: str) -> Failure:
+    if failure.what == waits.WHAT:
+        next_step = f"{failure.next_step}; {next_step}"
     return Failure(failure.kind, failure.what, failure.where, f"{failure.why}\n{further}", next_step)

@@ -113,7 +113,8 @@ class Session:
                     "keep the database for one run",
                     self.where,
                     f"another run migrates it: {'; '.join(holders) or 'its session has just ended'}",
-                    "wait for that run; a session that is left ends with SELECT pg_terminate_backend(PID)",
+                    f"wait for that run, or longer: namaskah_migrate_wait (now {wait:g} s); what is left ends with "
+                    "SELECT pg_terminate_backend(PID)",
                 )
             waited = True
             time.sleep(0.5)
@@ -132,7 +133,7 @@ class Session:
                     "migrate beside no dump",
                     self.where,
                     f"the database is being dumped: {'; '.join(found)}",
-                    "wait for the end of that dump and release again, or let it wait longer by namaskah_migrate_wait; "
+                    f"release again after that dump, or wait longer: namaskah_migrate_wait (now {wait:g} s); "
                     "what a killed pg_dump left ends with SELECT pg_terminate_backend(PID)",
                 )
             time.sleep(0.5)

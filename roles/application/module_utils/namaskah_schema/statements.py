@@ -5,9 +5,11 @@ Locks are those of PostgreSQL's documentation: "Explicit Locking", and the page 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .alteration import alter_table
 from .judgement import Judged, Judgement
-from .sql import statements
+from .sql import Token, statements
 from .words import Reader
 
 QUIET = ("begin", "start", "commit", "end", "savepoint", "release", "set", "reset", "show", "select", "with", "values")
@@ -25,11 +27,14 @@ def judge(text: str, judgement: Judgement) -> list[Judged]:
     """
     before = len(judgement.judged)
     for statement in statements(text):
-        reader = Reader(statement.tokens)
-        if reader.here.kind == "word" and reader.here.text in QUIET and not _calls(reader):
+        reader, hidden = Reader(statement.tokens), _hidden(statement.tokens)
+        if reader.here.kind == "word" and reader.here.text in QUIET and not hidden and not _calls(reader):
             continue
         judgement.begin(statement.text)
         _statement(reader, judgement)
+        if hidden:
+            verb, rest = hidden
+            ACTS[verb](rest, judgement)
     return judgement.judged[before:]
 
 
@@ -86,6 +91,15 @@ def _after_words(reader: Reader, judgement: Judgement) -> None:
         if token.kind == "word" and rest.name() in ("create", "alter", "drop") and rest.here.text in KINDS:
             ACTS[token.text](rest, judgement)
             return
+
+
+def _hidden(tokens: Sequence[Token]) -> tuple[str, Reader] | None:
+    """Return the verb of a statement that stands behind other words, such as what a migration prints, and its rest."""
+    for place in range(1, len(tokens) - 1):
+        verb, after = tokens[place], tokens[place + 1]
+        if verb.kind == after.kind == "word" and after.text in FOLLOWING.get(verb.text, ()):
+            return verb.text, Reader(tokens[place + 1 :])
+    return None
 
 
 def _create(reader: Reader, judgement: Judgement) -> None:
@@ -186,6 +200,23 @@ def _write(reader: Reader, judgement: Judgement) -> None:
     judgement.note(table, "rows are written: reversing the migration need not bring back what they held")
 
 
+def _delete(reader: Reader, judgement: Judgement) -> None:
+    condition = _condition(reader)
+    reader.take("from")
+    reader.take("only")
+    table = Reader(reader.tokens[reader.place :]).name()
+    _write(reader, judgement)
+    if not condition or condition == ["true"] or (condition[1:2] == ["="] and condition[:1] == condition[2:]):
+        judgement.destroys(table)
+
+
+def _condition(reader: Reader) -> list[str]:
+    """Return the words after the first WHERE; none where there is none."""
+    words = [token.text for token in reader.tokens]
+    plain = [token.text if token.kind == "word" else "" for token in reader.tokens]
+    return words[plain.index("where") + 1 :] if "where" in plain else []
+
+
 def _truncate(reader: Reader, judgement: Judgement) -> None:
     reader.take("table")
     for part in reader.parts():
@@ -193,6 +224,7 @@ def _truncate(reader: Reader, judgement: Judgement) -> None:
         table = part.name()
         judgement.lock("ACCESS EXCLUSIVE", table)
         judgement.breaks(table, "emptied")
+        judgement.destroys(table)
 
 
 def _revoke(reader: Reader, judgement: Judgement) -> None:
@@ -216,13 +248,22 @@ def _upkeep(reader: Reader, verb: str, judgement: Judgement) -> None:
     judgement.blocks(table, f"{verb.upper()} keeps users out while it works")
 
 
+# What has to come after these verbs in the middle of words, so that they are SQL and no language of people.
+FOLLOWING = {
+    "alter": KINDS,
+    "drop": KINDS,
+    "delete": ("from",),
+    "truncate": ("table", "only"),
+    "insert": ("into",),
+    "revoke": ("all", "select", "insert", "update", "delete", "usage"),
+}
 ACTS = {
     "create": _create,
     "drop": _drop,
     "alter": _alter,
     "insert": _write,
     "update": _write,
-    "delete": _write,
+    "delete": _delete,
     "copy": _write,
     "truncate": _truncate,
     "revoke": _revoke,
