@@ -20,13 +20,14 @@ options:
   run: {description: "The run: commit, tag, ref.", type: dict, required: true}
   range: {description: Commits and files between the two commits, as C(namaskah_resolve) returned., type: dict}
   subject: {description: First line of the commit that would be released., type: str, default: ''}
+  archived: {description: Folders of this host that backups hold., type: list, elements: str, default: []}
   waves: {description: The hosts that are switched at once., type: str, default: '100%'}
 """
 
 
 def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[str, Any]:
     """Return the forecast."""
-    return forecast.of_release(contract, run, module.params["range"]) | {
+    return forecast.of_release(contract, run, module.params["range"], module.params["archived"]) | {
         "subject": module.params["subject"],
         "waves": module.params["waves"],
     }
@@ -38,6 +39,7 @@ if __name__ == "__main__":
         {
             "range": {"type": "dict", "default": {}},
             "subject": {"type": "str", "default": ""},
+            "archived": {"type": "list", "elements": "str", "default": []},
             "waves": {"type": "str", "default": "100%"},
         },
     )

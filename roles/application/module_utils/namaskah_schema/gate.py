@@ -71,13 +71,8 @@ class Gate:
     def _list(self) -> None:
         """Find what is pending: where that is nothing, by the application's own answer, the schema fits as it is."""
         self.found["pending"] = self.history.pending()
-        asked = self._listed or not self.contract.migrate_command
+        asked = self.history.lists or not self.contract.migrate_command
         self.found["schema"] = "compatible" if asked and not self.found["pending"] else "unknown"
-
-    @property
-    def _listed(self) -> bool:
-        """Whether anything says what is pending: the preset's program, or a command."""
-        return bool(self.history.answers or self.contract.pending_command)
 
     def _keep(self) -> None:
         known = [migration.name for migration in self.history.known()]
@@ -126,7 +121,7 @@ class Gate:
     def _effect(self, *, flagged: bool) -> str:
         """Say what pending migrations mean for the code that serves: what nobody has seen is unknown."""
         stated, pending = self.contract.schema, self.found["pending"]
-        if not self._listed:
+        if not self.history.lists:
             return "breaking" if stated == "breaking" else "unknown"
         if pending and (flagged or stated == "breaking"):
             return "breaking"
@@ -229,7 +224,7 @@ class Gate:
 
     def _has_applied(self, names: Sequence[str]) -> None:
         self.found["applied"] = list(names)
-        if not self._listed:
+        if not self.history.lists:
             self.found["unknown"] = "the preset has no command that lists pending migrations (namaskah_pending_command)"
         # Before the first release there is nothing to go back to.
         migrations = self.history.named(list(names))[::-1] if current(self.contract) else []
