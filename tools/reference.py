@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "runner"))
 
 from namaskah_deploy import commands, options  # noqa: E402 - found by the line above
 from namaskah_deploy.outcome import MEANING  # noqa: E402 - found by the line above
+from namaskah_deploy.overrides import OVERRIDES  # noqa: E402 - found by the line above
 
 MADE = "<!-- Written by `make docs`; change the code, not this page. -->\n"
 
@@ -93,11 +94,8 @@ def _options(found: list[click.Option]) -> Iterator[str]:
 
 
 def _overrides() -> Iterator[str]:
-    """Every refusal that can be overridden names its override; the sources are searched for that word."""
-    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob("roles/**/*") if path.suffix in {".py", ".yml"}]
-    written = re.compile(r"--allow ([a-z][a-z-]+)|['\"]([a-z-]+)['\"] (?:not )?in (?:contract\.allow|namaskah_allow)")
-    found = {name for text in texts for match in written.findall(text) for name in match if name}
-    yield from (f"- `{name}`" for name in sorted(found))
+    yield from ("| name | what one takes upon oneself |", "|---|---|")
+    yield from (f"| `{name}` | {meaning} |" for name, meaning in OVERRIDES.items())
 
 
 def _variables(found: dict[str, Any]) -> Iterator[str]:

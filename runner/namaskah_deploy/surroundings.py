@@ -1,7 +1,7 @@
 """What is around the command? Everything it takes from the machine that runs it, gathered in one place."""
 
-import getpass
 import os
+import pwd
 import secrets
 import socket
 import sys
@@ -47,9 +47,10 @@ def new_run_id() -> str:
 
 
 def _operator() -> str:
+    """Return who is told in journals and holds. The system says it: anybody can write another LOGNAME."""
     try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in some containers
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without a name, as in some containers
         name = f"uid{os.getuid()}"
     return "".join(
         letter for letter in f"{name}@{socket.gethostname()}" if letter.isprintable() and letter not in "{}%#"

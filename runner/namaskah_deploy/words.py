@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from namaskah_deploy import allowed
 from namaskah_deploy.errors import Refused
+from namaskah_deploy.overrides import OVERRIDES
 
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_OVERRIDE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PATTERN = re.compile(r"!?[A-Za-z0-9*_][A-Za-z0-9._*-]{0,253}")
 _BACKUP = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-z]{1,16}")
 _REASON_LENGTH = 200
@@ -53,9 +53,13 @@ def backup(name: str) -> str:
 
 
 def override(name: str) -> str:
-    """Return `name` when it may name a refusal to override, such as drift or bad-release."""
-    if _OVERRIDE.fullmatch(name) is None:
-        raise Refused(f"--allow {name!r} is not allowed", "only lower-case letters, digits and '-'")
+    """Return `name` when it names a refusal that can be overridden."""
+    if name not in OVERRIDES:
+        close = nearest(name, OVERRIDES)
+        meant = f"; did you mean {close}?" if close else ""
+        raise Refused(
+            f"--allow {name!r} is not allowed", f"nothing asks for it{meant}", next_step=f"one of {', '.join(OVERRIDES)}"
+        )
     return name
 
 

@@ -95,7 +95,7 @@ def echoes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Echo, Echo]:
     made = world(folder, {"web1": {}})
     first = plan_of(made, "echo", CANARIES, allow=("drift",))
     first.variables["namaskah_reason"] = TEMPLATE  # type: ignore[index]  # past the allow-list
-    second = plan_of(made, "echo", reason=TYPED, allow=("other",))
+    second = plan_of(made, "echo", reason=TYPED, allow=("drift",))
     system = {**second.environment, "PATH": f"{second.environment['PATH'].partition(':')[0]}:/usr/bin:/bin"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder / "memory"))
@@ -134,7 +134,7 @@ def test_values_arrive_as_they_were_typed_and_are_never_evaluated(echoes: tuple[
 
 def test_two_runs_do_not_know_each_other(echoes: tuple[Echo, Echo]) -> None:
     """A folder that is used again would give the second run the variables of the first."""
-    assert echoes[1].given == {"reason": TYPED, "allow": ["other"], "ref": "new"}
+    assert echoes[1].given == {"reason": TYPED, "allow": ["drift"], "ref": "new"}
 
 
 def test_what_the_child_sees(echoes: tuple[Echo, Echo]) -> None:

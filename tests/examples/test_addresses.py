@@ -60,6 +60,7 @@ def test_a_session_comes_from_every_form(ledger: Sample, places: dict[str, str],
     assert pooler.refusal(parsed, {}) == ""
 
 
+@pytest.mark.fault("address in another form", ends="found", where="options of the application")
 def test_migrations_stay_in_the_schema_of_the_application(
     dashboard: Sample, postgres: Databases, schemas: Schemas, folder: Path
 ) -> None:
@@ -111,6 +112,7 @@ def pool(request: pytest.FixtureRequest, postgres: Databases, folder: Path) -> I
 
 
 @pytest.mark.parametrize("pool", [""], indirect=True)
+@pytest.mark.fault("address in another form", ends="refused", where="pooler")
 def test_a_pooler_that_takes_no_options_is_found_before_anybody_logs_in(pool: Path, places: dict[str, str]) -> None:
     address = database_address.parse(f"postgresql://x@/{places['name']}?host={pool}&port=6432")
     assert address

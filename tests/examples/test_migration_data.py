@@ -55,6 +55,7 @@ def ledger_site(site: Build, postgres: Databases) -> Callable[..., Site]:
     return made
 
 
+@pytest.mark.fault("migrations: rows deleted", ends="refused")
 def test_every_row_deleted_is_refused_by_policy(ledger_site: Build, postgres: Databases) -> None:
     one = ledger_site()
     run = with_revision(one, 'op.execute("DELETE FROM payments")')
@@ -69,6 +70,7 @@ def test_every_row_deleted_is_refused_by_policy(ledger_site: Build, postgres: Da
 
 
 @pytest.mark.parametrize("settings", [{"allow": ["data-loss"]}, {"migrate_deletes": "tell"}])
+@pytest.mark.fault("migrations: rows deleted", ends="found")
 def test_rows_that_are_gone_are_named_of_the_tables_that_were_touched(ledger_site: Build, settings: Any) -> None:
     """Users delete rows as well: of a table that no migration touches nothing is said."""
     one = ledger_site(**settings)
@@ -84,6 +86,7 @@ def test_rows_that_are_gone_are_named_of_the_tables_that_were_touched(ledger_sit
     }
 
 
+@pytest.mark.fault("migrations: rows deleted", ends="found", where="by code")
 def test_where_no_sql_shows_it_every_table_is_compared_and_its_effect_is_unknown(ledger_site: Build) -> None:
     one = ledger_site()
     run = with_revision(one, 'op.execute("DO $$ BEGIN DELETE FROM payments; DROP TABLE IF EXISTS gone; END $$")')

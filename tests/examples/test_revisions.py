@@ -111,6 +111,7 @@ def test_words_and_ids_of_any_kind_are_listed_judged_and_applied(
     assert "alembic downgrade 0001" in found["undo"][0]
 
 
+@pytest.mark.fault("migrations: hard to list", ends="found", where="Alembic")
 def test_a_side_branch_is_listed_and_two_heads_end_no_release_well(project: SmallProject) -> None:
     """One is applied, another beside it is not: `upgrade head` does not apply it, which the release says."""
     one = {**START, **revision("a", "0001", add("x"), back=drop("x"))}
@@ -140,6 +141,7 @@ def test_a_side_branch_is_listed_and_two_heads_end_no_release_well(project: Smal
     assert columns(project) == set("abcdx")
 
 
+@pytest.mark.fault("migrations: hard to list", ends="found", where="Alembic")
 def test_what_others_depend_on_is_listed_too(project: SmallProject) -> None:
     """Two further bases, and one that depends on both of them."""
     files = {
@@ -207,6 +209,7 @@ def test_many_are_asked_for_in_one_process(project: SmallProject, tmp_path: Path
     assert len(set(starts.read_text().split())) == 3
 
 
+@pytest.mark.fault("migrations: applied nothing", ends="refused", where="Alembic")
 def test_a_command_that_ends_well_and_applies_nothing_ends_no_release_well(project: SmallProject) -> None:
     project.settings["migrate_command"] = ["true"]
     with pytest.raises(Failure, match="true ended with exit status 0, and these are pending still: 0002"):

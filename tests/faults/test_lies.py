@@ -6,6 +6,8 @@ import contextlib
 import json
 import socket
 
+import pytest
+
 from ansible.module_utils.namaskah_host import journal, switch
 
 from namaskah_deploy.outcome import Code
@@ -27,6 +29,7 @@ def lie(fleet: Fleet, *lies: str) -> None:
         journal.append(contract.root / "journal.jsonl", {"act": act, "run": found.run, "by": "", "host": LIAR})
 
 
+@pytest.mark.fault("host lies", ends="returned")
 def test_no_host_is_made_final_by_the_word_of_another(fleet: Fleet) -> None:
     """First while a run brings its hosts back, then when `recover` finds them as a killed controller left them."""
     first = fleet.hosts[LIAR]

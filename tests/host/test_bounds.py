@@ -28,6 +28,7 @@ def test_what_is_agreed_by_default_fits() -> None:
     assert told({}) == [], "bounds that nobody gave bound nothing"
 
 
+@pytest.mark.fault("times that cannot fit", ends="refused")
 def test_a_worker_that_stops_slowly_fits_neither_into_the_step_nor_into_the_time_to_confirm() -> None:
     step, confirm = told(worker={"stop_timeout": 600})
     assert step.startswith("a switch may take 636 s (worker stop_timeout 600 + beat stop_timeout 30 + settle 6), and")

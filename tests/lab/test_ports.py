@@ -1,6 +1,7 @@
 """Does a service that only speaks TCP move without a failed request, and does nginx's line follow every way back?
 
-The ledger on two ports, each host with nginx before it.
+The ledger on two ports, each host with nginx before it. The hosts are as somebody left them: all that these tests do has
+to go well with such habits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.lab.application import API_TOKEN, Application
+from tests.support.lab.habits import GREETING, LOCALE
 from tests.support.lab.host import Host
 from tests.support.lab.interrupted import kill_all, settled, wait_until
 from tests.support.lab.kept import Fleet, KeptApplication, begun
@@ -39,7 +41,7 @@ def ledger(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked 
         "namaskah_settle": SETTLE,
         "provision_http_port": FRONT,
     }
-    with begun(Fleet("ports", {"ledger": variables}), KeptApplication) as applications:
+    with begun(Fleet("ports", {"ledger": variables}, as_found=True), KeptApplication) as applications:
         yield applications["ledger"]
 
 
@@ -60,6 +62,23 @@ def agrees(application: Application, host: Host) -> None:
     assert told(application, host) == f"server 127.0.0.1:{PORTS[instance]};\n"
     answer = host.run(["curl", "-sf", "--max-time", "10", f"http://127.0.0.1:{FRONT}/healthz"]).stdout
     assert application.record(host.name)["id"] in answer
+
+
+@pytest.mark.fault("habits of a host", ends="new release", where="each host of a fleet")
+def test_the_hosts_are_as_they_were_found(ledger: Application) -> None:
+    """Nothing has mended their habits: each is still there after provisioning and a release."""
+    for host in ledger.lab.hosts.values():
+        sudo = host.ssh(["sudo", "-n", "true"], user="ops", check=False)
+        assert "unable to resolve host" in sudo.stderr, sudo
+        assert f"{LOCALE}" in host.ssh(["locale"], user="ops").stdout
+        assert host.run(["date", "+%z"]).stdout.strip() == "+0530"
+        assert "noexec" in host.run(["findmnt", "-no", "OPTIONS", "/tmp"]).stdout
+    for host in ledger.lab.group("app"):
+        said = host.ssh(["sh", "-c", "umask; getent ahosts localhost"], user="deploy")
+        assert GREETING in said.stdout
+        assert "0077" in said.stdout.split()
+        assert said.stdout.index("::1") >= 0
+        assert "old.example" in host.run(["nginx", "-T"]).stdout
 
 
 @pytest.mark.fault("release: websocket refused", ends="returned", where="service on a port")

@@ -70,7 +70,7 @@ def test_a_ref_with_marks_of_another_language(guarded: Guarded, name: str, tmp_p
     name = name.replace("CANARY", str(canary))
     done = guarded.cli("deploy", "lab", f"--ref={name}", "--yes")
     assert done.returncode == REFUSED, said(done)
-    contains(said(done), "the ref ", " ".join(repr(name).split()), "is not allowed", "letters, digits", "40 digits")
+    contains(said(done), "the ref ", " ".join(repr(name).split()), "is not allowed", "a letter or digit", "40 digits")
     assert not canary.exists()
 
 

@@ -58,6 +58,7 @@ def test_what_is_there_is_given(tmp_path: Path) -> None:
     assert [answer["msg"] for _, answer in played.answers] == ["<there>"] * len(FORMS)
 
 
+@pytest.mark.fault("environment of the controller", ends="refused")
 def test_a_good_secret_on_a_host_is_not_overwritten(tmp_path: Path) -> None:
     """The task that writes is silent, for there are secrets in it; what is missing is said all the same."""
     file = tmp_path / "env"

@@ -30,6 +30,7 @@ def _asked(folder: Path, script: str, task: dict[str, Any] = PING) -> Played:
 
 
 @pytest.mark.parametrize("said", FULL.values(), ids=list(FULL))
+@pytest.mark.fault("output: no answer", ends="refused", where="full folder for temporary files")
 def test_a_full_folder_for_temporary_files_is_named_with_its_room(tmp_path: Path, said: str) -> None:
     failure = _asked(tmp_path, f'cat >/dev/null; echo "Traceback: {said}" >&2; exit 1').failure()
     assert failure["what"] == "no room for temporary files"
@@ -45,6 +46,7 @@ def test_another_traceback_stays_what_it_is(tmp_path: Path) -> None:
     assert "no room" not in played.output
 
 
+@pytest.mark.fault("output: no answer", ends="refused", where="too long")
 def test_an_answer_without_end_is_not_read(tmp_path: Path) -> None:
     failure = _asked(tmp_path, "cat >/dev/null; head -c 40000000 /dev/zero | tr '\\0' x").failure()
     assert failure["what"] == "the answer of a host is too long"

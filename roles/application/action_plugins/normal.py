@@ -39,10 +39,15 @@ HASHED_UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: valid whatever the time
 VERSIONS_KEPT = 3
 MOST = 16 * 2**20  # characters of an answer: a long journal or a plan of many files has some hundred thousand
 FULL = ("No space left on device", "No usable temporary directory", "Disk quota exceeded")
+LOOK = "see on the host what grew so"
 MAKE_ROOM = "make room there (see `df -h` and `df -i`), and run it again"
 AVAILABLE = 3  # column of df -P
 TAIL = 4000  # characters of what was printed last, where a traceback ends
 FOLDERS = ("${TMPDIR:-/tmp}", "/var/tmp")  # noqa: S108 - where Python looks for one that it can write to, in this order
+
+
+class TooLong(AnsibleError):  # type: ignore[misc] # Ansible brings no types
+    """A command on the host printed more than any answer has."""
 
 
 class ActionModule(ActionBase):
@@ -61,12 +66,17 @@ class ActionModule(ActionBase):
             self._keep_to_ourselves(self.get_shell_option("async_dir", default="~/.ansible_async"))
         try:
             result |= self._execute_module(task_vars=task_vars, wrap_async=beside)
+        except TooLong as error:
+            return result | self._failed("the answer of a host is too long", self._where, str(error), LOOK)
         except (AnsibleError, OSError) as error:
-            if getattr(error, "errno", 0) not in (errno.ENOSPC, errno.EDQUOT) and not any(
-                w in str(error) for w in FULL
-            ):
+            full = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT) or any(w in str(error) for w in FULL)
+            if not full:
                 raise
             return result | self._failed("no room for temporary files", "the controller", room_here(), MAKE_ROOM)
+        # An answer that could not be read is handed on as it was printed.
+        printed = f"{result.get('module_stdout') or ''}"[-TAIL:] + f"{result.get('module_stderr') or ''}"[-TAIL:]
+        if any(word in printed for word in FULL):
+            result |= self._failed("no room for temporary files", self._where, self._room_there(), MAKE_ROOM)
         if not beside:  # a step that goes on needs its folder
             self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 - as every action does
         return result
@@ -77,26 +87,23 @@ class ActionModule(ActionBase):
         place = f"{home}{shlex.quote(below)}"
         self._low_level_execute_command(f"umask 77 && mkdir -p {place} && chmod 700 {place}")
 
-    def _parse_returned_data(self, res: dict[str, Any], *more: Any) -> dict[str, Any]:
-        """Return what a module answered, or why it could not; called by `_execute_module`."""
-        printed = res.get("stdout") or ""
+    def _low_level_execute_command(self, *words: Any, **options: Any) -> dict[str, Any]:
+        """Return what a command on the host printed; called by `_execute_module`, which then reads it as JSON."""
+        done: dict[str, Any] = super()._low_level_execute_command(*words, **options)
+        printed = done.get("stdout") or ""
         if len(printed) > MOST:
             most = f"{MOST / 2**20:.0f} MB are the most"
-            why = f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}"
-            return self._failed("the answer of a host is too long", self._where, why, "see on the host what grew so")
-        data: dict[str, Any] = super()._parse_returned_data(res, *more)
-        said = f"{printed[-TAIL:]}{(res.get('stderr') or '')[-TAIL:]}"
-        if data.get("_ansible_parsed") or not any(word in said for word in FULL):
-            return data
+            raise TooLong(f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}")
+        return done
+
+    def _room_there(self) -> str:
         places = " ".join(f'"{folder}"' for folder in FOLDERS)
         asked = self._low_level_execute_command(f"df -Pk {places} | tail -n +2", sudoable=False)
-        return self._failed(
-            "no room for temporary files", self._where, room_there(asked.get("stdout") or ""), MAKE_ROOM
-        )
+        return room_there(asked.get("stdout") or "")
 
     def _failed(self, what: str, where: str, why: str, next_step: str) -> dict[str, Any]:
         failure = {"class": "failed", "what": what, "where": where, "why": why, "next": next_step}
-        return {"failed": True, "msg": f"{what}: {why}", "failure": failure, "_ansible_parsed": True}
+        return {"failed": True, "msg": f"{what}: {why}", "failure": failure}
 
     def _configure_module(self, module_name: str, module_args: Any, task_vars: Any) -> Any:
         """Return what is sent to the host; called by `_execute_module`."""

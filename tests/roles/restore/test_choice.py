@@ -65,6 +65,7 @@ def test_the_newest_backup_on_the_schema_of_the_code_is_taken(two: Story) -> Non
     assert two.restores.phases() == ["ready"]
 
 
+@pytest.mark.fault("backup of another schema", ends="refused")
 def test_where_no_backup_has_the_schema_it_is_refused_with_the_difference(two: Story) -> None:
     two.applied("0003")
     wrong = proved(two)
@@ -86,6 +87,7 @@ def test_a_backup_from_before_a_migration_of_the_code_is_refused(two: Story) -> 
         two.prepared(of_v2)
 
 
+@pytest.mark.fault("backup of another schema", ends="refused", where="its manifest says nothing")
 def test_a_manifest_that_says_nothing_is_judged_by_what_was_restored(two: Story) -> None:
     """As older versions of this tool wrote them."""
     with patch.object(applied, "read", return_value=None):

@@ -92,12 +92,6 @@ GIT = {
     "git: tag refused": "the remote takes no tag",
     "git: local copy damaged": "objects of the local copy are gone",
     "git: hostile configuration": "a configuration that would run a program",
-    "git: requirement is a path": "two commits have other packages under one requirement",
-    "git: link out of the release": "a link of the commit leads to a file of the host",
-    "git: submodule": "files of another repository are no part of the commit",
-    "git: pointer of LFS": "a file of the commit is a pointer to another one",
-    "nested shared paths": "a shared path lies below another one",
-    "static files of a release that failed": "a release that fails has files that nobody may see",
     "hostile name": "a name that means something to a shell, an option, a template or a path",
     "variable missing": "a required variable is not set",
     "variable misspelt": "a variable that nothing reads",
@@ -169,6 +163,27 @@ RECORDS = {
     "failed deploys in a row": "one failed deploy after another",
     "unfinished release": "a folder of a release that was never finished",
 }
+OTHERS = {
+    "habits of a host": "no name of its own, a printing profile, umask 077, other locale and zone, leftovers in nginx",
+    "output: no answer": "a module or a program answers with a traceback, with words beside its answer, or without end",
+    "migrations: hard to list": "side branches, several heads, merges, dependencies, and prints in what is asked",
+    "migrations: applied nothing": "the command of a migration ends well and leaves migrations pending",
+    "migrations: rows deleted": "a migration deletes rows, or does what no SQL shows",
+    "backup of another schema": "the backup that would be restored has other migrations than the code",
+    "git: requirement is a path": "two commits have other packages under one requirement",
+    "git: link out of the release": "a link of the commit leads to a file of the host",
+    "git: submodule": "files of another repository are no part of the commit",
+    "git: pointer of LFS": "a file of the commit is a pointer to another one",
+    "nested shared paths": "a shared path lies below another one",
+    "static files of a release that failed": "a release that fails has files that nobody may see",
+    "virtualenv: changed since": "packages that releases share were changed after their installation",
+    "environment of the controller": "a variable that is asked for is missing, or one of somebody's own would be read",
+    "plugins of somebody's own": "the operator's home holds plugins of Ansible under the names of its own",
+    "link planted while provisioning": "a user exchanges a folder or a file for a link while root writes there",
+    "host lies": "a host says of itself that it is final, or of another what is not so",
+    "address in another form": "drivers, sockets, several hosts, signs in a password, poolers",
+    "times that cannot fit": "bounds of a release that no run of it could keep",
+}
 GROUPS = {
     "The controller and its lease": CONTROLLER,
     "Hosts": HOST,
@@ -177,5 +192,6 @@ GROUPS = {
     "The front, the balancer and the checks": FRONT,
     "The database and backups": DATABASE,
     "Records and drift": RECORDS,
+    "Other people's worlds": OTHERS,
 }
 KINDS: dict[str, str] = {kind: text for group in GROUPS.values() for kind, text in group.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.lab.disk import Disk
 from tests.support.lab.errors import LabError
 from tests.support.lab.faults import Faults
+from tests.support.lab.habits import write_habits
 from tests.support.lab.host_files import write_identity, write_kept, write_names, write_pip_conf, write_sources
 from tests.support.lab.keys import Keys
 from tests.support.lab.machine import Machine
@@ -119,6 +120,8 @@ class Host(Faults):
         write_identity(self.root_dir, self.record, self._keys)
         write_sources(self.root_dir, self.record, self._port.network)
         write_pip_conf(self.root_dir, self._port.network)
+        if self.record.as_found and not self.record.kept:
+            write_habits(self.root_dir)
         self.write_names()
 
     def write_names(self) -> None:

@@ -56,7 +56,8 @@ Kind = TypeVar("Kind", bound=KeptApplication)
 class Fleet:
     """What is kept: so many application hosts beside a database host, and each sample with its variables.
 
-    Where it is not `released` its hosts are provisioned alone. `name` is whose begin the disks are.
+    Where it is not `released` its hosts are provisioned alone. `name` is whose begin the disks are. Hosts `as_found`
+    have the habits of habits.py.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Fleet:
     suite: str = "bookworm"
     pm2: bool = False
     released: bool = True
+    as_found: bool = False
 
     @property
     def key(self) -> str:
@@ -103,7 +105,7 @@ def _make(fleet: Fleet, kind: type[KeptApplication], folder: Path) -> None:
     """Provision, release, and keep the disks."""
     since = time.time()
     with Lab.create() as lab:
-        add_production_set(lab, app=fleet.app, suite=fleet.suite, pm2=fleet.pm2)
+        add_production_set(lab, app=fleet.app, suite=fleet.suite, pm2=fleet.pm2, as_found=fleet.as_found)
         for application in fleet.applications(lab, kind).values():
             application.prepare()
             application.provision()
@@ -126,8 +128,11 @@ def _begin(fleet: Fleet, kind: type[Kind], lab: Lab, folder: Path) -> dict[str, 
     shutil.copytree(folder / "git", lab.origin.folder, symlinks=True, dirs_exist_ok=True)
     layers = ["pm2"] if fleet.pm2 else []
     for number in range(1, fleet.app + 1):
-        lab.add_host(f"app{number}", group="app", suite=fleet.suite, layers=layers, kept=folder / f"app{number}")
-    lab.add_host("db1", group="database", suite=fleet.suite, kept=folder / "db1")
+        name = f"app{number}"
+        lab.add_host(
+            name, group="app", suite=fleet.suite, layers=layers, kept=folder / name, as_found=fleet.as_found
+        )
+    lab.add_host("db1", group="database", suite=fleet.suite, kept=folder / "db1", as_found=fleet.as_found)
     applications = fleet.applications(lab, kind)
     for application in applications.values():
         application.since = json.loads((folder / STAMP).read_text())["since"]

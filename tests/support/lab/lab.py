@@ -122,17 +122,18 @@ class Lab:
         layers: Sequence[str] = (),
         bare: bool = False,
         kept: Path | None = None,
+        as_found: bool = False,
     ) -> Host:
         """A new host, still off. `group` is its inventory group, `layers` are additions such as "pm2".
 
         A `bare` one has only what an operator needs to log in; `apt-get install` works on every host. `kept` is a disk
-        that `Host.keep` has put away, for this one to begin with.
+        that `Host.keep` has put away, for this one to begin with. `as_found` gives it the habits of habits.py.
         """
         state.check_name(name)
         if name in self.hosts:
             raise LabError(f"lab {self.name} has a host named {name} already")
         address = self.network.host_address(len(self.record.hosts))
-        record = HostRecord(name, address, suite, group, list(layers), bare, str(kept or ""))
+        record = HostRecord(name, address, suite, group, list(layers), bare, str(kept or ""), as_found)
         self.record.hosts.append(record)
         self.record.save()
         host = self._host(record)

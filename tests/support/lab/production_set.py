@@ -11,13 +11,19 @@ _MANY_CONNECTIONS = (
 
 
 def add_production_set(
-    lab: Lab, *, app: int = 2, database: int = 1, suite: str = "bookworm", pm2: bool = False
+    lab: Lab,
+    *,
+    app: int = 2,
+    database: int = 1,
+    suite: str = "bookworm",
+    pm2: bool = False,
+    as_found: bool = False,
 ) -> None:
     """Add and boot hosts app1 ... and db1 ..., with the services of their part running."""
     for number in range(1, app + 1):
-        lab.add_host(f"app{number}", group="app", suite=suite, layers=["pm2"] if pm2 else [])
+        lab.add_host(f"app{number}", group="app", suite=suite, layers=["pm2"] if pm2 else [], as_found=as_found)
     for number in range(1, database + 1):
-        lab.add_host(f"db{number}", group="database", suite=suite)
+        lab.add_host(f"db{number}", group="database", suite=suite, as_found=as_found)
     lab.boot()
     for host in lab.hosts.values():
         start_services(host)

@@ -44,6 +44,8 @@ class HostRecord:
     bare: bool = False
     kept: str = ""
     """The folder of a kept disk that it begins with, "" for none."""
+    as_found: bool = False
+    """Whether somebody had habits on it before we came (habits.py)."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from .commands import listed, run
 from .contract import Contract, Service
 from .failure import Failure
 from .foreign import brief, lines
+from .locking import pwd_name
 
 SYSTEMCTL = "/usr/bin/systemctl"
 PM2 = "/usr/local/bin/pm2"
@@ -262,5 +263,5 @@ def manager_of(contract: Contract) -> Manager:
 
 
 def runs_as_other_user(contract: Contract) -> bool:
-    """Tell whether the application's processes belong to another user than this one."""
-    return bool(contract.app_user != getpass.getuser())
+    """Tell whether the application's processes belong to another user than this one, whatever its LOGNAME says."""
+    return bool(contract.app_user != pwd_name(os.geteuid()))

@@ -37,6 +37,7 @@ def main() -> None:
         "unfinished": None,
         "free_bytes": 2**30,
         "drift": [],
+        "journal_break": None,
     }
     if module.params["releases"]:
         told["releases"] = [{**live, "live": True}]
