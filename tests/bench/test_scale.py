@@ -74,4 +74,4 @@ def test_releasing_grows_by_the_host(fleet: Fleet, capsys: pytest.CaptureFixture
             print(
                 f"release: {count} hosts: the longest time from a host's switch to its confirmation was {seconds:.0f} s"
             )
-    assert all((fleet.root(name) / "current" / ".release.json").exists() for name in fleet.names)
+    assert all((fleet.root(name) / "current" / ".namaskah").exists() for name in fleet.names)

@@ -27,7 +27,7 @@ def with_file(host: FolderHost, name: str, text: str) -> dict[str, Any]:
     return host.run(host.commit("good"))
 
 
-@pytest.mark.parametrize("name", [".release.json", ".namaskah/launch.json", "run/me"])
+@pytest.mark.parametrize("name", [".namaskah/launch.json", "run/me"])
 def test_a_repository_with_our_names_is_refused_before_its_build(host: FolderHost, name: str) -> None:
     run = with_file(host, name, json.dumps(FORGED))
     with pytest.raises(Failure, match=name.partition("/")[0]) as caught:
@@ -35,6 +35,16 @@ def test_a_repository_with_our_names_is_refused_before_its_build(host: FolderHos
     assert caught.value.kind == "refused"
     assert "export-ignore" in caught.value.next_step
     assert not (host.contract.releases / run["release"]).exists()
+
+
+def test_a_committed_record_is_a_file_like_others(host: FolderHost) -> None:
+    """An earlier version kept a release's record there; of a commit it says nothing, and it stays as it was committed."""
+    run = with_file(host, ".release.json", json.dumps({**FORGED, "id": "20260201T000000Z-ffffffffffff"}))
+    Build(host.contract, run).prepare()
+    release = Release(host.contract, run["release"])
+    assert (release.record["state"], release.record["commit"]) == ("prepared", run["commit"])
+    assert json.loads((release.folder / ".release.json").read_text())["commit"] == FORGED["commit"]
+    assert of_commit(host.contract, FORGED["commit"]) is None
 
 
 def test_what_is_kept_out_of_the_export_is_no_reason(host: FolderHost) -> None:
@@ -51,13 +61,17 @@ def test_bad_folders_are_no_releases_and_stop_nothing(host: FolderHost) -> None:
         until(lambda: switch.read(host.contract) is None, "the end of the switch")
     names = [f"2026020{number}T000000Z-{'f' * 12}" for number in range(1, 6)]
     forged, cut, strange, foreign, unbuilt = (host.contract.releases / name for name in names)
+
+    def record_of(folder: Path) -> Path:
+        return Release(host.contract, folder.name).record_file
+
     for folder in (forged, cut, strange, foreign, unbuilt):
         (folder / ".namaskah").mkdir(parents=True)
-        write_json(folder / ".release.json", {**FORGED, "id": folder.name})
+        write_json(record_of(folder), {**FORGED, "id": folder.name})
         write_json(folder / ".namaskah" / "launch.json", {"services": {}})
-    write_json(forged / ".release.json", FORGED)
-    (cut / ".release.json").write_text('{"state": "supers')
-    (strange / ".release.json").write_text("[]")
+    write_json(record_of(forged), FORGED)
+    record_of(cut).write_text('{"state": "supers')
+    record_of(strange).write_text("[]")
     (foreign / ".namaskah" / "launch.json").write_text("")
     (unbuilt / ".namaskah" / "launch.json").unlink()
     assert [release.id for release in all_of(host.contract)] == [first["release"], second["release"]]
@@ -76,7 +90,7 @@ def test_a_live_release_without_its_record_is_named(host: FolderHost) -> None:
     first = host.prepared()
     activation.activate(host.contract, first, 60)
     activation.confirm(host.contract, first)
-    (Release(host.contract, first["release"]).folder / ".release.json").write_text("")
+    Release(host.contract, first["release"]).record_file.write_text("")
     told = status.of_host(host.contract)
     assert told["live"] is None
     assert "record is missing or cannot be read" in " ".join(told["drift"])

@@ -92,7 +92,7 @@ def test_a_switch_of_a_newer_version_returns_at_boot(host: FolderHost, served: d
     activation.activate(host.contract, second, 60)
     down(host)
     write_json(switch.switch_file(host.contract), {**read_json(switch.switch_file(host.contract)), "future": 1})
-    (Release(host.contract, second["release"]).folder / ".release.json").write_text("{")
+    Release(host.contract, second["release"]).record_file.write_text("{")
     with (host.contract.root / "journal.jsonl").open("a") as stream:
         stream.write("no record\n")
     boot(host)

@@ -32,8 +32,9 @@ def add(contract: Contract, number: int, state: str, tag: str = "") -> Release:
     release = Release(contract, f"202601{number:02d}T000000Z-{'a' * 12}")
     release.folder.mkdir()
     confirmed = f"2026-01-{number:02d}" if state in ("live", "superseded") else ""
-    write_json(release.folder / ".release.json", {"id": release.id, "state": state, "tag": tag, "venv": "v",
-                                                  "commit": "a" * 40, "confirmed": confirmed})  # fmt: skip
+    release.record_file.parent.mkdir(exist_ok=True)
+    write_json(release.record_file, {"id": release.id, "state": state, "tag": tag, "venv": "v", "commit": "a" * 40,
+                                     "confirmed": confirmed})  # fmt: skip
     (release.folder / ".namaskah").mkdir()
     write_json(release.folder / ".namaskah" / "launch.json", {"services": {}, "venv": str(contract.root / "venvs/v")})
     return release
@@ -95,8 +96,8 @@ def test_what_runs_stays_also_where_its_record_cannot_be_read(contract: Contract
     live, old = add(contract, 1, "live"), add(contract, 2, "superseded")
     point(contract.current, f"releases/{live.id}")
     point(contract.root / "instances" / "blue", f"../releases/{live.id}")
-    (live.folder / ".release.json").write_text("")
-    (old.folder / ".release.json").unlink()
+    live.record_file.write_text("")
+    old.record_file.unlink()
     (contract.root / "venvs" / "unneeded").mkdir()
     dropped = retention.prune(contract)
     assert (dropped["unfinished"], dropped["venvs"]) == ([old.id], ["unneeded"])

@@ -219,11 +219,11 @@ def test_a_build_that_installs_leaves_the_live_packages_alone(host: FolderHost) 
     assert build.venv.name == build.release.id
     assert content.differences(live, live / ".files.json") == []
     (build.venv / "stale").touch()
-    (build.release.folder / ".release.json").unlink()
+    build.release.record_file.unlink()
     build.prepare()
     assert not (build.venv / "stale").exists()
     assert content.differences(build.venv, build.venv / ".files.json") == []
-    (build.release.folder / ".release.json").unlink()
+    build.release.record_file.unlink()
     assert drop_venvs(host.contract) == [build.release.id]
 
 

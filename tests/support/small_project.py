@@ -56,7 +56,8 @@ class SmallProject:
         write_json(folder / ".namaskah" / "launch.json", {"services": {}})
         commit = f"{self.number:040d}"
         record = {"id": name, "commit": commit, "tag": f"v{self.number}", "venv": "one", "state": "prepared"}
-        write_json(folder / ".release.json", record)
+        (self.root / "records").mkdir(exist_ok=True)
+        write_json(Release(agreed, name).record_file, record)
         assert Release(agreed, name).complete
         return {"id": f"run-{self.number}", "by": "tests", "release": name, "commit": commit, "fence": 1}
 

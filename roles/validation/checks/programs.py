@@ -18,7 +18,8 @@ def parsed(path):
 look("id", f"{root}/current", lambda path: os.path.basename(os.readlink(path)))
 folder = f"{root}/releases/{found['id']}"
 look("run", f"{folder}/run", os.readlink)
-look("record", f"{folder}/.release.json", parsed)
+records = f"{root}/records"  # a host that only an earlier version has been on has none
+look("record", f"{records}/{found['id']}.json" if os.path.isdir(records) else f"{folder}/.release.json", parsed)
 look("launch", f"{folder}/.namaskah/launch.json", parsed)
 look("instances", f"{root}/instances", lambda path: {name: os.readlink(f"{path}/{name}") for name in os.listdir(path)})
 print(json.dumps(found))

@@ -227,7 +227,7 @@ class Application:
 
     def record(self, host: str) -> dict[str, Any]:
         """Return the record of the release that `current` names on a host."""
-        text = self.lab.hosts[host].ssh(["cat", f"{self.root}/current/.release.json"]).stdout
+        text = self.lab.hosts[host].ssh(["sh", "-c", LIVE_RECORD, "sh", self.root]).stdout
         found: dict[str, Any] = json.loads(text)
         return found
 
@@ -241,12 +241,14 @@ class Application:
         return self.lab.hosts[host].ssh(command).stdout
 
 
+# On a host that only an older version has been on (tests/museum) it is in the release.
+LIVE_RECORD = 'cat "$1/records/$(basename "$(readlink "$1/current")").json" 2>/dev/null || cat "$1/current/.release.json"'
 # Release ids, run ids and times become X; records (files.json: times of files) and journals are left out.
 FINGERPRINT = r"""
-cd "$1/current/" && find . -not -name '*.pyc' -not -name .release.json -not -name launch.json \
+cd "$1/current/" && find . -not -name '*.pyc' -not -name launch.json \
   -not -name files.json -printf '%P %y %m %u %g %l\n' \
   | sed -E 's/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}/X/g; s/(blue|green)/I/g' | sort
-find . -type f -not -name '*.pyc' -not -name .release.json -not -name launch.json -not -name files.json \
+find . -type f -not -name '*.pyc' -not -name launch.json -not -name files.json \
   -exec sha256sum {} + | sort -k 2
 cd "$1" && find . -maxdepth 1 -printf '%P %y %m %u %g\n' | sort
 ls -l shared/assets -R | grep -v '^total' | sed -E 's/[A-Z][a-z]{2} +[0-9]+ [0-9:]+//'

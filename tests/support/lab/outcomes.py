@@ -90,7 +90,7 @@ def light_load(application: Application) -> Load:
 
 def records(application: Application, tag: str) -> list[dict[str, Any]]:
     """Return the records of the releases of a tag on the host, oldest first."""
-    script = f"cat {shlex.quote(application.root)}/releases/*/.release.json"
+    script = f"cat {shlex.quote(application.root)}/records/*.json"
     text = host_of(application).run(["sh", "-c", script]).stdout
     found: list[dict[str, Any]] = []
     decoder, at = json.JSONDecoder(), 0

@@ -19,7 +19,7 @@ HOST = r"""
 cd "$1" || exit 1
 show() { find "$@" -type d -printf '%p d %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@ %i %l\n' | sort; }
 show . -path './lease.*' -prune -o -path ./journal.jsonl -prune -o
-sha256sum releases/*/.release.json host/contract.json
+sha256sum records/*.json host/contract.json
 grep -v '"act": "lease ' journal.jsonl
 show "$2"
 readlink "$1/current" "$1"/instances/*
@@ -70,7 +70,8 @@ ADDED = re.compile(
 )
 # What each preparing writes anew: the mirror's notes, the times of pooled assets, the tool's own program and contract.
 RENEWED = re.compile(r"\./(repo\.git|shared/assets|host)/|[0-9a-f]{64}  host/")
-RELEASE = re.compile(r"\./releases/[^/ ]+")
+RELEASE = re.compile(r"\./releases/([^/ ]+)")
+RECORD = re.compile(r"\./records/([^/ ]+)\.json ")
 VIRTUALENV = re.compile(r"(\./venvs/\w+)(/|\.lock | )")
 
 
@@ -80,14 +81,14 @@ def missed(before: list[str], lost: set[str], after: list[str]) -> set[str]:
     A virtualenv that was never complete may be made anew, and a folder of a release without a record may go.
     """
     complete = {line.partition("/.complete ")[0] for line in before if "/.complete " in line}
-    recorded = {line.partition("/.release.json ")[0] for line in before if "/.release.json " in line}
+    recorded = {found[1] for line in before if (found := RECORD.match(line))}
     paths = {line.split(" ")[0] for line in after}
     kept = set()
     for line in lost:
         virtualenv = VIRTUALENV.match(line)
         renewed = RENEWED.match(line) and (line.split(" ")[0] in paths or not line.startswith("./shared"))
         release = RELEASE.match(line)
-        if release and release[0] not in recorded:
+        if release and release[1] not in recorded:
             continue
         if not renewed and not (virtualenv and virtualenv[1] not in complete):
             kept.add(line)

@@ -82,9 +82,10 @@ def removed(host: Host) -> list[str]:
 def venvs(host: Host) -> dict[str, str]:
     """Return each virtualenv that a release of a host names, with the requirements that it was made of."""
     found = {}
-    for record in (host.root_dir / "srv" / SAMPLE / "releases").glob("*/.release.json"):
+    root = host.root_dir / "srv" / SAMPLE
+    for record in (root / "records").glob("*.json"):
         name = json.loads(record.read_text())["venv"]
-        found[name] = (record.parent / "requirements.txt").read_text()
+        found[name] = (root / "releases" / record.stem / "requirements.txt").read_text()
     return found
 
 

@@ -57,7 +57,8 @@ class Site:
         release = self.root / "releases" / name
         (release / ".namaskah").mkdir(exist_ok=True)
         write_json(release / ".namaskah" / "launch.json", {"services": {}})  # nothing is served
-        write_json(release / ".release.json", record)
+        (self.root / "records").mkdir(exist_ok=True)
+        write_json(Release(self.contract, name).record_file, record)
         return {"id": f"run-{self.number}", "by": "tests", "release": name, "commit": commit, "fence": 1}
 
     def migrate(self, tag: str) -> dict[str, Any]:

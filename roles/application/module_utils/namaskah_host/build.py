@@ -19,7 +19,7 @@ from .files import sync_folder, write_json, write_text
 from .foreign import visible
 from .journal import now
 from .mirror import GIT, GIT_TIMEOUT
-from .release import RECORD, Release
+from .release import Release, forget_old_records
 
 ROOM = 2**20  # bytes that records need
 FILES = 100  # and files
@@ -145,6 +145,7 @@ class Build:
 
     def _export(self) -> None:
         folder = self.release.folder
+        self.release.record_file.unlink(missing_ok=True)
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(mode=0o755)
@@ -308,10 +309,11 @@ class Build:
         for name in ("contract.json", guard.CONTRACT_COPY):
             write_json(self.contract.root / "host" / name, self.contract.raw)
         package.write_host_program(self.contract.host_program)
+        forget_old_records(self.contract)
 
     def _record(self) -> None:
         write_json(
-            self.release.folder / RECORD,
+            self.release.record_file,
             {
                 "id": self.release.id,
                 "commit": self.run["commit"],

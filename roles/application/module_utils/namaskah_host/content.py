@@ -16,7 +16,7 @@ from typing import Any
 
 from .files import read_json, write_json
 
-# What changes while all is well: bytecode, the release's own record, and the link to its sockets.
+# What changes while all is well: bytecode, the link to its sockets, and the record that an earlier version kept there.
 CACHES = "__pycache__"
 OWN = frozenset({
     ".release.json", "run", ".namaskah/files.json", ".namaskah/published.json", ".files.json", ".complete",

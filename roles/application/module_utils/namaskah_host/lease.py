@@ -11,6 +11,7 @@ from . import journal, locking, workers
 from .contract import Contract
 from .failure import Failure
 from .files import lock, read_json, write_json
+from .release import adopt_records
 
 HOLD = "hold"  # the kind of a lease that an operator keeps by hand
 # What another controller needs to go on with the run of a dead one.
@@ -81,6 +82,7 @@ def acquire(
     try:
         with lock(work_lock(contract), MOMENT):
             lease, taken = _written(contract, run, proved)
+            adopt_records(contract)
     except Failure as failure:
         if failure.what == locking.WHAT:
             raise _at_work(contract) from None

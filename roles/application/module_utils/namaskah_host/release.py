@@ -1,19 +1,24 @@
-"""What is known of the releases on a host? Each keeps its own record; order comes from records, never from mtime."""
+"""What is known of the releases on a host? Each has its own record; order comes from records, never from mtime.
+
+Records have a folder of their own: what a commit brings cannot be one. An earlier version kept them in the releases.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .contract import INSTANCES, Contract, Service
 from .failure import Failure
-from .files import link_target, point, read_json, write_json
+from .files import link_target, point, read_json, sync_folder, write_json
 from .journal import now
 
-RECORD = ".release.json"
-OURS = (RECORD, ".namaskah", "run")  # at the top of a release: names that no repository may have
+OURS = (".namaskah", "run")  # at the top of a release: names that no repository may have
+OLD_RECORD = ".release.json"  # where an earlier version kept a release's record, in its folder
 _NEEDED = ("commit", "state", "venv")
 NAME = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$")
 
@@ -33,14 +38,17 @@ class Release:
     @property
     def record(self) -> dict[str, Any]:
         """The release's record; empty where prepare has not finished, or where it cannot be read."""
-        return _record(self.folder / RECORD)
+        return _record(self.record_file)
+
+    @property
+    def record_file(self) -> Path:
+        """Where the release's record is, on a host that no run of this version has been on as well."""
+        kept = records_of(self.contract)
+        return kept / f"{self.id}.json" if kept.is_dir() else self.folder / OLD_RECORD
 
     @property
     def complete(self) -> bool:
-        """Whether prepare has finished it: its own record says so, and what its launchers read is there.
-
-        A file of the same name in a repository is no such record, for it cannot know the name of the release.
-        """
+        """Whether prepare has finished it: its own record says so, and what its launchers read is there."""
         record = self.record
         return record.get("id") == self.id and record.keys() >= set(_NEEDED) and "services" in self.launch
 
@@ -70,7 +78,7 @@ class Release:
         """Write the release's state, with facts about the change, into its record."""
         record = self.record
         record.update(state=state, changed=now(), **facts)
-        write_json(self.folder / RECORD, record)
+        write_json(self.record_file, record)
 
     def live_again(self) -> None:
         """Be live after a return: a confirmation that was killed half-way had called it superseded."""
@@ -81,6 +89,45 @@ class Release:
         """Make this release the one that `instance` starts, with its sockets reached through the release."""
         point(self.folder / "run", str(self.contract.runtime_of(instance)))
         point(self.contract.root / "instances" / instance, f"../releases/{self.id}")
+
+
+def records_of(contract: Contract) -> Path:
+    """Return the folder of the records."""
+    return contract.root / "records"
+
+
+def adopt_records(contract: Contract) -> None:
+    """Give records their own folder, once, with what an earlier version wrote; called under the lock of the lease.
+
+    That version's host program may have to start the application until it is replaced, so what it reads stays for it
+    until then (`forget_old_records`); this version never looks there again.
+    """
+    place = records_of(contract)
+    if place.is_dir():
+        return
+    unfinished = place.with_name(".records.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o755)
+    for folder, record in _old_records(contract):
+        write_json(unfinished / f"{folder.name}.json", record)
+    sync_folder(unfinished)
+    unfinished.rename(place)
+    sync_folder(contract.root)
+
+
+def forget_old_records(contract: Contract) -> None:
+    """Remove from releases the records of an earlier version; called when nothing that reads them is left."""
+    for folder, _ in _old_records(contract):
+        (folder / OLD_RECORD).unlink()
+
+
+def _old_records(contract: Contract) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield folder and record of releases that an earlier version made: a commit cannot know their names."""
+    for folder in sorted(contract.releases.iterdir()) if contract.releases.is_dir() else ():
+        if NAME.match(folder.name) and not (folder / OLD_RECORD).is_symlink():
+            record = _record(folder / OLD_RECORD)
+            if record.get("id") == folder.name:
+                yield folder, record
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import assets, mirror
 from .contract import INSTANCES, Contract
-from .release import RECORD, Release, all_of, current, last_good_before, on_instance
+from .release import NAME, Release, all_of, current, last_good_before, on_instance, records_of
 
 BAD_KEPT = 3  # failed releases kept as evidence besides the rules for good ones
 
@@ -53,7 +53,7 @@ def prune(contract: Contract) -> dict[str, Any]:
 
 def discard(release: Release) -> None:
     """Remove a release. The record goes first: a folder without record is no release, whatever happens next."""
-    (release.folder / RECORD).unlink()
+    release.record_file.unlink()
     shutil.rmtree(release.folder)
 
 
@@ -71,6 +71,9 @@ def drop_unfinished(contract: Contract) -> list[str]:
     leftovers = [entry for entry in folders(contract.releases) if entry.name not in known]
     for entry in leftovers:
         shutil.rmtree(entry)
+    for record in records_of(contract).glob("*.json"):
+        if NAME.match(record.stem) and not (contract.releases / record.stem).exists():
+            record.unlink()
     return [entry.name for entry in leftovers]
 
 

@@ -36,9 +36,7 @@ def keep(contract: Contract, release: Release, known: list[str], applied: list[s
     }
     kept = sorted({*every, release.id})[-KEPT:]
     write_json(file_of(contract), {name: {**every, release.id: entry}[name] for name in kept})
-    write_json(
-        release.folder / ".release.json", {**record, "migrations": {"known": known, "applied": entry["applied"]}}
-    )
+    write_json(release.record_file, {**record, "migrations": {"known": known, "applied": entry["applied"]}})
 
 
 def code_of(contract: Contract, commit: str, known: list[str]) -> dict[str, Any]:
