@@ -18,6 +18,7 @@ OVERRIDES = {
     "environment": "go on although a host says that it belongs to another environment",
     "front": "go on although nginx is not as a switch needs it",
     "host": "go on although a program, a folder, a right or a unit of a host is not as a release needs it",
+    "other-database": "release although the application uses another database than the one that is backed up",
     "replication-slots": "restore although replication slots of the replaced database are lost",
     "repository": "go on although a host cannot read the repository",
     "schema-ahead": "go back to code whatever the database is ahead of it",

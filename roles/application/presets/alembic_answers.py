@@ -40,6 +40,8 @@ def _of_scripts(config, request):
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory.from_config(config)
+    if request.get("databases"):
+        return {"databases": _used(config, script, request["databases"])}
     order = [step.revision for step in script._upgrade_revs("heads", ())]
     try:
         applied, unsure = _applied(config, script), ""
@@ -57,6 +59,31 @@ def _of_scripts(config, request):
         "sql": _texts(config, script, forwards) if forwards else {},
         "reverse": _texts(config, script, backwards, backwards=True) if backwards else {},
     }
+
+
+def _used(config, script, question):
+    """Return which databases env.py goes to: the server's own answer to `question`, where one is PostgreSQL."""
+    from alembic.runtime.environment import EnvironmentContext
+
+    found = []
+
+    def note(_heads, context):
+        connection, identity, standby = context.connection, [], False
+        if connection.dialect.name == "postgresql":
+            *parts, standby = connection.exec_driver_sql(question).fetchone()
+            identity = [str(part) for part in parts]
+        place = str(connection.engine.url.database or "")
+        found.append({
+            "name": f"database {len(found) + 1} of env.py" if found else "env.py",
+            "kind": connection.dialect.name, "place": place, "identity": identity, "standby": bool(standby),
+        })  # fmt: skip
+        return []
+
+    with EnvironmentContext(config, script, fn=note, dont_mutate=True):
+        script.run_env()
+    if not found:
+        raise RuntimeError("env.py ended without context.run_migrations(): which database it goes to is unknown")
+    return found
 
 
 def _tuple(value):

@@ -38,6 +38,9 @@ def _of_project(request, options):
     chosen = parser.parse_known_args(options)[0]
     handle_default_options(chosen)
     django.setup()
+    if request.get("databases"):
+        names = sorted(connections, key=lambda name: (name != chosen.database, name))
+        return {"databases": [_used(connections[name], request["databases"]) for name in names]}
     connection = connections[chosen.database]
     loader = MigrationLoader(connection)
     _refuse_ignored(loader)
@@ -50,6 +53,24 @@ def _of_project(request, options):
     sql, reverse = _texts(connection, loader, order, wanted, backwards)
     names = [_name(key) for key in pending]
     return {"known": known, "pending": names, "unsure": "", "sql": sql, "reverse": reverse}
+
+
+def _used(connection, question):
+    """Return which database a connection leads to: the server's own answer to `question`, where it is PostgreSQL."""
+    told = [[], False]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(question)
+            *identity, standby = cursor.fetchone()
+            told = [[str(part) for part in identity], bool(standby)]
+    place = str(connection.settings_dict.get("NAME") or "")
+    return {
+        "name": connection.alias,
+        "kind": connection.vendor,
+        "place": place,
+        "identity": told[0],
+        "standby": told[1],
+    }
 
 
 def _refuse_ignored(loader):

@@ -169,6 +169,7 @@ OTHERS = {
     "migrations: hard to list": "side branches, several heads, merges, dependencies, and prints in what is asked",
     "migrations: applied nothing": "the command of a migration ends well and leaves migrations pending",
     "migrations: rows deleted": "a migration deletes rows, or does what no SQL shows",
+    "another database than the backup's": "the services' own settings lead to another database, or to a file",
     "backup of another schema": "the backup that would be restored has other migrations than the code",
     "git: requirement is a path": "two commits have other packages under one requirement",
     "git: link out of the release": "a link of the commit leads to a file of the host",

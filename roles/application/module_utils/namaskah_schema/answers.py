@@ -6,18 +6,24 @@ The preset's program (see asked.py) is started once for all migrations, by `answ
      "unsure": why nobody can tell what is pending,
      "sql": {name: [statements, why they are not all]}, "reverse": {name: [statements, why it does not go back]}}
 
-or `{"error": why}`. `known` and `pending` are in the order in which they are applied.
+or `{"error": why}`. `known` and `pending` are in the order in which they are applied. Asked for `databases` it says
+
+    {"databases": [{"name": ..., "kind": ..., "place": ..., "identity": [system identifier, oid], "standby": ...}, ...]}
+
+of those that the application uses, the one with the migrations first.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import brief
 
+T = TypeVar("T")
 NEXT = (
     "start the application's own command for migrations in the release's folder: what it says there is the cause; "
     "namaskah_answer_command says how it is started here"
@@ -57,16 +63,39 @@ class Answer:
     reverse: dict[str, Text]
 
 
+@dataclass(frozen=True)
+class Used:
+    """A database that an application uses. `kind` is as its framework calls it, `place` its name or file.
+
+    `identity` is what the server says of itself (see used.py); empty for other kinds. `standby`: it is a replica.
+    """
+
+    name: str
+    kind: str
+    place: str
+    identity: tuple[str, ...]
+    standby: bool
+
+
 def read(data: bytes, *, what: str, where: str, program: str) -> Answer:
     """Return the answer in a document. Raises Failure with the release's own words, or with what came instead."""
+    return _read(data, _answer, what=what, where=where, program=program)
+
+
+def read_used(data: bytes, *, what: str, where: str, program: str) -> tuple[Used, ...]:
+    """Return the databases in a document, at least one. Raises Failure as `read` does."""
+    return _read(data, _used, what=what, where=where, program=program)
+
+
+def _read(data: bytes, parse: Callable[[dict[str, Any]], T], *, what: str, where: str, program: str) -> T:
     try:
         document = json.loads(data)
         if isinstance(document, dict) and isinstance(document.get("error"), str):
             raise Failure("failed", what, where, document["error"] or "no reason was given", NEXT)
-        return _answer(document)
+        return parse(document)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         came = brief(data[:4000].decode(errors="replace"))
-        why = f"{program} was to answer with one document about migrations, and gave {came!r}" if data else (
+        why = f"{program} was to answer with one document of its own, and gave {came!r}" if data else (
             f"{program} ended without an answer: the application ended it, or something killed it"
         )  # fmt: skip
         raise Failure("failed", what, where, why, NEXT) from None
@@ -79,6 +108,16 @@ def _answer(document: dict[str, Any]) -> Answer:
     if len(names) != len(known) or len(set(pending)) != len(pending) or not names >= set(pending):
         raise ValueError("a migration is there twice, or is pending and not known")
     return Answer(known, pending, _word(document["unsure"]), _texts(document["sql"]), _texts(document["reverse"]))
+
+
+def _used(document: dict[str, Any]) -> tuple[Used, ...]:
+    found = []
+    for raw in _list(document["databases"]):
+        identity = tuple(_word(part) for part in _list(raw["identity"]))
+        found.append(Used(_word(raw["name"]), _word(raw["kind"]), _word(raw["place"]), identity, raw["standby"] is True))
+    if not found:
+        raise ValueError("an application that has migrations has a database")
+    return tuple(found)
 
 
 def _migration(raw: dict[str, Any]) -> Migration:

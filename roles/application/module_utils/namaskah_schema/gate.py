@@ -11,7 +11,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from . import by_hand, lost, records, waits
+from . import by_hand, lost, records, used, waits
 from .history import History
 from .review import Reviewed, review
 from .session import Session, opened
@@ -25,17 +25,24 @@ class Gate:
     """The migrations of one prepared release, applied once for the whole fleet."""
 
     def __init__(
-        self, contract: Contract, run: dict[str, Any], held: int | None = None, rows: Mapping[str, int] | None = None
+        self,
+        contract: Contract,
+        run: dict[str, Any],
+        held: int | None = None,
+        rows: Mapping[str, int] | None = None,
+        backed_up: Sequence[str] = (),
     ) -> None:
         """`held` is the work lock's descriptor, which every command of the application keeps.
 
-        `rows` are those of each table in the backup of this run; none where there is no backup.
+        `rows` are those of each table in the backup of this run, `backed_up` is the identity of its database (used.py);
+        none where there is no backup.
         """
         self.contract = contract
         self.release = Release(contract, run["release"])
         self.history = History(contract, self.release, run, held)
         self.found: dict[str, Any] = {"pending": [], "applied": [], "tries": 0, "schema": "unknown", "notes": []}
         self.rows = rows or {}
+        self.backed_up = backed_up
         self.reviewed: list[Reviewed] = []
 
     def look(self) -> dict[str, Any]:
@@ -58,7 +65,10 @@ class Gate:
             # Lines that are printed for people may leave one out: then the command that migrates has the last word.
             if self.contract.migrate_command and (self.found["pending"] or not self.history.answers):
                 with self._session() as (session, why):
+                    self._note_databases(session)
                     self._apply(session, why)
+            else:
+                self._note_databases(None)
             self._keep()
         except Failure as failure:
             failure.result = self.found
@@ -73,6 +83,9 @@ class Gate:
         self.found["pending"] = self.history.pending()
         asked = self.history.lists or not self.contract.migrate_command
         self.found["schema"] = "compatible" if asked and not self.found["pending"] else "unknown"
+
+    def _note_databases(self, session: Session | None) -> None:
+        self.found["notes"] += used.notes(self.contract, self.history, session, self.backed_up)
 
     def _keep(self) -> None:
         known = [migration.name for migration in self.history.known()]

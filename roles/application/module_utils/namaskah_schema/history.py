@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.namaskah_host import launch, package
 from ansible.module_utils.namaskah_host.build import Build, variables_of
@@ -22,8 +22,9 @@ from ansible.module_utils.namaskah_host.foreign import last_line, lines
 from ansible.module_utils.namaskah_host.release import Release, current
 
 from . import answers, asked
-from .answers import Answer, Migration, Text
+from .answers import Answer, Migration, Text, Used
 
+T = TypeVar("T")
 SQL_TIMEOUT = 60.0  # seconds for the SQL of one migration by a command
 MOST = 60  # migrations whose SQL is asked for by a command: each costs a start of the application's own program
 
@@ -149,20 +150,37 @@ class History:
             self._answer = self._asked("list the migrations", {"pending_sql": judged})
         return self._answer
 
-    def _asked(self, what: str, request: dict[str, Any]) -> Answer:
-        """Start the preset's program with the release's interpreter. Raises Failure."""
+    def used(self, question: str) -> tuple[Used, ...]:
+        """Return the databases that the application uses, asked with the environment of its services. Raises Failure."""
+        what = "ask which database the application uses"
         self._read_environment()
+        return self._said_by_program(what, {"databases": question}, {}, answers.read_used)
+
+    def address(self) -> str:
+        """Return the address that the inventory's command prints of the application's database. Raises Failure."""
+        self._read_environment()
+        what, words = "ask which database the application uses", self.contract.raw["database_command"]
+        return self.build.command(words, what, self.contract.migrate_timeout).strip()
+
+    def _asked(self, what: str, request: dict[str, Any]) -> Answer:
+        self._read_environment()
+        return self._said_by_program(what, request, self.further, answers.read)
+
+    def _said_by_program(
+        self, what: str, request: dict[str, Any], further: dict[str, str], read: Callable[..., T]
+    ) -> T:
+        """Start the preset's program with the release's interpreter, and read its document. Raises Failure."""
         words, program = self.contract.raw["answer_command"], self.contract.raw["answer_program"]
         # A file, not a pipe: nobody reads before the end. It has no name, and goes with the descriptor.
         with tempfile.TemporaryFile() as document:
             call = f"respond({program!a}, {document.fileno()}, {request!a})"
             source = f"{package.source_of(asked)}\n{call}\n"
             timeout = self.contract.migrate_timeout
-            self.build.command(words, what, timeout, self.further, stdin=source, keep=(document.fileno(),))
+            self.build.command(words, what, timeout, further, stdin=source, keep=(document.fileno(),))
             document.seek(0, os.SEEK_SET)
             data = document.read()
         try:
-            return answers.read(data, what=what, where=self.contract.host, program=" ".join(words[:3]))
+            return read(data, what=what, where=self.contract.host, program=" ".join(words[:3]))
         except Failure as failure:
             why = conceal(failure.why, self.contract.secrets_of(self.variables))
             raise Failure(failure.kind, failure.what, failure.where, why, failure.next_step) from None

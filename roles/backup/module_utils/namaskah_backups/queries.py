@@ -21,7 +21,8 @@ SELECT json_build_object(
     'version_num', current_setting('server_version_num')::int, 'encoding', pg_encoding_to_char(d.encoding),
     'collate', d.datcollate, 'ctype', d.datctype, 'size', pg_database_size(d.oid),
     'large_objects_size', pg_table_size('pg_largeobject'), 'row', to_json(d), 'user', current_user,
-    'owner', pg_get_userbyid(d.datdba))
+    'owner', pg_get_userbyid(d.datdba),
+    'identity', json_build_array((SELECT system_identifier::text FROM pg_control_system()), d.oid::text))
 FROM pg_database d WHERE d.datname = current_database()"""
 
 SNAPSHOT = """

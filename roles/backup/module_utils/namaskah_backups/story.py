@@ -209,7 +209,7 @@ def _dumped_moment(
     return {
         **{
             name: database.facts[name]
-            for name in ("name", "owner", "version", "version_num", "size", "encoding", "collate", "ctype")
+            for name in ("name", "owner", "identity", "version", "version_num", "size", "encoding", "collate", "ctype")
         },
         "owners": owners,
         "prepared_transactions": prepared,
@@ -291,6 +291,7 @@ def summary(backup: manifest.Backup, notes: list[str], settings: Settings | None
         "manifest_sha256": backup.sha256,
         "bytes": sum(entry["size"] for entry in content["files"].values()),
         "database": {name: database[name] for name in ("name", "size", "version", "form") if name in database},
+        "identity": database.get("identity", []),
         "tables": len(tables),
         "counts": {name: entry[0] for name, entry in tables.items()},
         "rows": sum(entry[0] for entry in tables.values()),
