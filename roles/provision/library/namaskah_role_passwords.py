@@ -53,9 +53,14 @@ def run_psql(psql: list[str], statements: str) -> str:
     Terse, for an error must not quote the statement: Ansible prints a module's message in spite of no_log.
     """
     words = [*psql, "--set=VERBOSITY=terse", "--file=-"]
-    done = subprocess.run(
-        words, input=statements, capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd="/"
-    )
+    try:
+        done = subprocess.run(
+            words, input=statements, capture_output=True, encoding="utf-8", errors="replace", timeout=TIMEOUT,
+            check=False, cwd="/",
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        # Not that error itself: it quotes the command line, and its cause what was said.
+        raise OSError(f"psql gave no answer within {TIMEOUT} s") from None
     if done.returncode != 0:
         raise OSError(f"psql ended with status {done.returncode}: {done.stderr.strip()}")
     return done.stdout

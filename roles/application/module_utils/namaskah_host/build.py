@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -18,7 +19,7 @@ from .failure import Failure
 from .files import sync_folder, write_json, write_text
 from .foreign import visible
 from .journal import now
-from .mirror import GIT, GIT_TIMEOUT
+from .mirror import GIT
 from .release import Release, forget_old_records
 
 ROOM = 2**20  # bytes that records need
@@ -98,10 +99,11 @@ class Build:
         return run(
             [*GIT, f"--git-dir={self._mirror}", *words],
             what=what,
-            timeout=GIT_TIMEOUT,
+            timeout=self.contract.fetch_timeout,
             env=env or mirror.alone(),
             held=self.held,
-            next_step=f"check that this host can read {self.contract.repository}",
+            next_step=f"check that this host can read {self.contract.repository}; over a slow line, or for a long "
+            f"history, raise namaskah_fetch_timeout (now {self.contract.fetch_timeout:g} s)",
         )
 
     def _has_commit(self) -> bool:
@@ -152,13 +154,24 @@ class Build:
         self._git("update-ref", mirror.name_of(self.release.id), self.run["commit"], what="keep the commit")
         archive = [*GIT, f"--git-dir={self._mirror}", "archive", "--format=tar", self.run["commit"]]
         with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=mirror.alone()) as writer:
-            done = subprocess.run(
-                ["tar", "-x", "--no-same-owner", "-C", str(folder)],
-                stdin=writer.stdout,
-                capture_output=True,
-                check=False,
-                timeout=GIT_TIMEOUT,
-            )
+            try:
+                done = subprocess.run(
+                    ["tar", "-x", "--no-same-owner", "-C", str(folder)],
+                    stdin=writer.stdout,
+                    capture_output=True,
+                    check=False,
+                    timeout=self.contract.fetch_timeout,
+                )
+            except subprocess.TimeoutExpired:
+                writer.kill()
+                seconds = self.contract.fetch_timeout
+                raise Failure(
+                    "failed",
+                    "export the commit",
+                    str(folder),
+                    f"its files were not all written within {seconds:g} s",
+                    f"look at the disk; or raise namaskah_fetch_timeout (now {seconds:g} s), and release again",
+                ) from None
             error = writer.stderr.read().decode(errors="replace") if writer.stderr else ""
         if writer.returncode or done.returncode:
             raise Failure(
@@ -243,14 +256,16 @@ class Build:
             self.command(words, "run a build command after collecting", self.contract.build_timeout)
 
     def _bytecode(self) -> None:
-        # Syntax errors in files that are never imported are the application's own business.
-        subprocess.run(
-            [str(self.venv / "bin/python"), "-m", "compileall", "-q", str(self.release.folder)],
-            capture_output=True,
-            check=False,
-            timeout=self.contract.build_timeout,
-            pass_fds=() if self.held is None else (self.held,),
-        )
+        # Syntax errors in files that are never imported are the application's own business, and what takes too long is
+        # compiled at the first import.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [str(self.venv / "bin/python"), "-m", "compileall", "-q", str(self.release.folder)],
+                capture_output=True,
+                check=False,
+                timeout=self.contract.build_timeout,
+                pass_fds=() if self.held is None else (self.held,),
+            )
 
     # --- Results ----------------------------------------------------------------------------------
 

@@ -22,7 +22,6 @@ SETTINGS = (
     "submodule.recurse=false",
 )
 GIT = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
-GIT_TIMEOUT = 300.0  # seconds for one transfer
 QUIET_GIT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
@@ -88,7 +87,7 @@ def _git(contract: Contract, *words: str) -> str:
     return run(
         [*GIT, "-c", "gc.autoDetach=false", where, *words],
         what="tidy the copy of the repository",
-        timeout=GIT_TIMEOUT,
+        timeout=contract.fetch_timeout,
         env=alone(),
         next_step=f"remove {contract.root / 'repo.git'}: the next release makes it anew",
     )
