@@ -39,8 +39,13 @@ def _of_project(request, options):
     handle_default_options(chosen)
     django.setup()
     if request.get("databases"):
-        names = sorted(connections, key=lambda name: (name != chosen.database, name))
-        return {"databases": [_used(connections[name], request["databases"]) for name in names]}
+        others = [name for name in sorted(connections) if name != chosen.database]
+        return {
+            "databases": [
+                _used(connections[chosen.database], request["databases"]),
+                *(_used_beside(connections[name], request["databases"]) for name in others),
+            ]
+        }
     connection = connections[chosen.database]
     loader = MigrationLoader(connection)
     _refuse_ignored(loader)
@@ -57,20 +62,28 @@ def _of_project(request, options):
 
 def _used(connection, question):
     """Return which database a connection leads to: the server's own answer to `question`, where it is PostgreSQL."""
-    told = [[], False]
+    identity, standby = [], False
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(question)
-            *identity, standby = cursor.fetchone()
-            told = [[str(part) for part in identity], bool(standby)]
-    place = str(connection.settings_dict.get("NAME") or "")
+            *parts, standby = cursor.fetchone()
+            identity = [str(part) for part in parts]
     return {
         "name": connection.alias,
         "kind": connection.vendor,
-        "place": place,
-        "identity": told[0],
-        "standby": told[1],
+        "place": str(connection.settings_dict.get("NAME") or ""),
+        "identity": identity,
+        "standby": bool(standby),
     }
+
+
+def _used_beside(connection, question):
+    """The same for a database without these migrations: one that cannot be reached now stops no release."""
+    try:
+        return _used(connection, question)
+    except Exception:
+        place = str(connection.settings_dict.get("NAME") or "")
+        return {"name": connection.alias, "kind": connection.vendor, "place": place, "identity": [], "standby": False}
 
 
 def _refuse_ignored(loader):
