@@ -50,7 +50,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(
             "failed", "read a record", str(path), f"it is not JSON: {error}", "restore it from the journal by hand"
         ) from error

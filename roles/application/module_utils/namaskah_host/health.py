@@ -50,7 +50,7 @@ def get(connected: http.client.HTTPConnection, path: str, headers: dict[str, str
         connected.request("GET", path, headers={"Connection": "close", **headers})
         response = connected.getresponse()
         return Answer(response.status, response.read(LARGEST), {k.lower(): v for k, v in response.getheaders()})
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # a number that is none is a ValueError
         return Answer(0, b"", {}, f"{type(error).__name__}: {error}")
     finally:
         connected.close()

@@ -62,7 +62,7 @@ class Release:
         """The services as they were agreed when this release was prepared. Raises Failure where nobody can tell."""
         try:
             return self.contract.services_of(self.launch["services"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             where = str(self.folder / ".namaskah" / "launch.json")
             why = f"{self.id} cannot be started: this file is missing or not as prepare wrote it ({error!r})"
             raise Failure("failed", "read the services of a release", where, why, "release again") from None

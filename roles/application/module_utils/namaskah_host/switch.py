@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from . import bounds, front, journal
 from .contract import Contract, of_known, other
 from .failure import Failure
 from .files import link_target, lock, point, read_json, sync_folder, write_json
+from .foreign import brief
 from .instances import Instance
 from .release import Release, current
 
@@ -44,6 +45,11 @@ class Switch:
     asks: bool = False  # whether the version that armed it records ASKED; older ones did not
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "str | None": (str, type(None)), "float": (int, float), "bool": (bool,),
+}  # fmt: skip
+
+
 def boot_id() -> str:
     """Return the kernel's name of this boot (random(4))."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -64,10 +70,19 @@ def read(contract: Contract) -> Switch | None:
     path = switch_file(contract)
     raw = read_json(path)
     try:
-        return of_known(Switch, raw) if raw else None
+        return _checked(of_known(Switch, raw)) if raw else None
     except TypeError as error:
         advice = "look at it: it should be gone when no release is under way"
         raise Failure("failed", "read a record", str(path), f"it is no record of a switch: {error}", advice) from None
+
+
+def _checked(switch: Switch) -> Switch:
+    """Return the switch when each of its values is of its kind. Raises TypeError."""
+    for known in fields(Switch):
+        value = getattr(switch, known.name)
+        if not isinstance(value, _KINDS[str(known.type)]):
+            raise TypeError(f"{known.name} is {brief(repr(value))}")
+    return switch
 
 
 def write(contract: Contract, switch: Switch) -> Switch:

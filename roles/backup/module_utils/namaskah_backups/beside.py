@@ -27,7 +27,7 @@ def read(path: Path) -> dict[str, Any] | None:
         why = f"{path.name} differs from its hash, or is of another backup"
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         why = f"{path.name} is no record: {error}"
     next_step = f"move {path} away: the backup itself is whole, what was noted there is lost"
     raise Failure("failed", "A record beside a backup is damaged", str(path), why, next_step)

@@ -25,6 +25,7 @@ PIN = "pin.json"  # that somebody wants it kept; see pins.py
 WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
 COPIES = "copies.json"  # what is known of copies elsewhere; see copies.py
 NO_MANIFEST = "it has no manifest"
+_PARTS = ("files", "proof", "run", "live")
 _BESIDE = {FILE, SEAL, PROOF, PIN, WARM, COPIES}
 _HALF = re.compile(r"\.(?:proof|pin|warm|copies)\.json\.\d+\.new")  # what a killed writer of a record leaves
 
@@ -59,15 +60,23 @@ def read(folder: Path) -> Backup | None:
     try:
         data = path.read_bytes()
         content = json.loads(data)
-        if content["format"] != FORMAT or content["id"] != folder.name or not isinstance(content["files"], dict):
+        if content["format"] != FORMAT or content["id"] != folder.name or not _is_whole(content):
             raise _damaged(path, "it is of another format, or of another backup")
         _check_seal(folder, content, hashlib.sha256(data).hexdigest())
         proof = _later_proof(folder, hashlib.sha256(data).hexdigest()) or content["proof"]
         return Backup(folder, content, hashlib.sha256(data).hexdigest(), proof)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, f"it is not a manifest: {error}") from error
+
+
+def _is_whole(content: dict[str, Any]) -> bool:
+    """Whether what everybody reads of a manifest is of its kind. Raises KeyError or TypeError where it is not there."""
+    previous = content["previous"]
+    tied = previous is None or (isinstance(previous["id"], str) and isinstance(previous["sha256"], str))
+    sized = all(isinstance(entry["size"], int) and isinstance(entry["sha256"], str) for entry in content["files"].values())
+    return tied and sized and isinstance(content["number"], int) and all(isinstance(content[it], dict) for it in _PARTS)
 
 
 def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:

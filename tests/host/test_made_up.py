@@ -1,0 +1,140 @@
+"""Does whatever a switch, a release or a health page holds end in words, and never in a traceback or without end?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.namaskah_host import health, switch
+from ansible.module_utils.namaskah_host.contract import Contract
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.release import Release, records_of
+
+from tests.support import made_up
+from tests.support.contracts import contract
+
+MANY = 10_000
+SWITCH = switch.Switch(
+    "armed", "run-1", "asha", "20260101T000001Z-000000000001", "blue", "20260101T000002Z-000000000002", "green", "boot", 1.5
+)
+SERVICES = {
+    "web": {"command": ["web", "{socket}"], "listen": "socket", "ports": {"blue": 1, "green": 2}, "overlap": True,
+            "health": {"path": "/", "timeout": 2}, "boot_timeout": 8, "stop_timeout": 5, "drain": 1},
+    "worker": {"command": ["worker"]},
+}  # fmt: skip
+RELEASE = "20260101T000001Z-000000000001"
+
+
+@pytest.fixture
+def agreed(tmp_path: Path) -> Contract:
+    made = Contract(contract(root=str(tmp_path), runtime=str(tmp_path / "run"), services=SERVICES))
+    records_of(made).mkdir()
+    (Release(made, RELEASE).folder / ".namaskah").mkdir(parents=True)
+    return made
+
+
+def check_switches(agreed: Contract, count: int) -> None:
+    choice, read = made_up.chance(1), 0
+    for _ in range(count):
+        switch.switch_file(agreed).write_bytes(made_up.text(choice, asdict(SWITCH)))
+        with contextlib.suppress(Failure):
+            found = switch.read(agreed)
+            if found is not None:
+                read += 1
+                assert isinstance(found.deadline + found.until, int | float)
+                assert isinstance(f"{found.run}{found.new}", str)
+    assert read > count / 20, "most are none; some have to be one"
+
+
+def check_releases(agreed: Contract, count: int) -> None:
+    choice, read = made_up.chance(2), 0
+    release = Release(agreed, RELEASE)
+    record = {"id": RELEASE, "commit": "c" * 40, "state": "live", "venv": "v"}
+    launch = {"services": SERVICES, "release": RELEASE, "venv": "/venv"}
+    for _ in range(count):
+        release.record_file.write_bytes(made_up.text(choice, record))
+        (release.folder / ".namaskah" / "launch.json").write_bytes(made_up.text(choice, launch))
+        with contextlib.suppress(Failure):
+            assert all(service.name and service.boot_timeout is not None for service in release.services)
+            read += 1
+        assert release.complete in (True, False)
+    assert read > count / 20
+
+
+ANSWER = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"\r\n", json.dumps({"release": RELEASE}).encode()]
+PARTS = [
+    *ANSWER, b"HTTP/1.1 2x0 OK\r\n", b"HTTP/1.1 999 \xff\r\n", b"HTTP/1.1 301 Moved\r\nLocation: /\x1b[2J\r\n",
+    b"Content-Length: -5\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: x\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"zz\r\n", b"ffffffffffff\r\n", b"\r\n", b"\n", b"\0" * 50, b"A" * 70_000,
+    b"X: " + b"y" * 70_000 + b"\r\n", b"\xe2\x80\xa8", b"{", b"[" * 5000, b'{"release": [1]}', b"100 Continue\r\n\r\n",
+]  # fmt: skip
+
+
+@contextlib.contextmanager
+def answering(path: Path, answers: Iterator[bytes]) -> Iterator[None]:
+    """Answer each connection with the next of these bytes, and end it."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                for answer in answers:
+                    connection, _ = server.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.recv(65536)
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def check_answers(agreed: Contract, count: int) -> None:
+    choice, good = made_up.chance(3), 0
+    (service,) = [one for one in agreed.services_of(SERVICES) if one.name == "web"]
+    folder = agreed.runtime_of("blue")
+    folder.mkdir(parents=True)
+
+    def answers() -> Iterator[bytes]:
+        for _ in range(count):
+            if choice.random() < 0.1:
+                yield b"".join(ANSWER)
+            else:
+                yield b"".join([*ANSWER[: choice.randint(0, 4)], *choice.choices(PARTS, k=choice.randint(0, 4))])
+
+    with answering(folder / "web.sock", answers()):
+        for _ in range(count):
+            told = health.complaint(agreed, service, "blue", RELEASE)
+            assert isinstance(told, str)
+            assert told.isprintable()
+            assert len(told) < 2000
+            good += not told
+    assert good > count / 20
+
+
+def test_a_made_up_switch_is_read_or_refused(agreed: Contract) -> None:
+    check_switches(agreed, 300)
+
+
+def test_a_made_up_release_is_read_or_refused(agreed: Contract) -> None:
+    check_releases(agreed, 300)
+
+
+def test_a_made_up_health_answer_is_judged(agreed: Contract) -> None:
+    check_answers(agreed, 300)
+
+
+@pytest.mark.soak
+def test_many_made_up_records_and_answers(agreed: Contract) -> None:
+    check_switches(agreed, MANY)
+    check_releases(agreed, MANY)
+    check_answers(agreed, MANY)
