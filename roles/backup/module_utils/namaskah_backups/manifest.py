@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,12 @@ def read(folder: Path) -> Backup | None:
 
 
 def _is_whole(content: dict[str, Any]) -> bool:
-    """Whether what everybody reads of a manifest is of its kind. Raises KeyError or TypeError where it is not there."""
+    """Whether what everybody reads of a manifest is of its kind. Raises KeyError, TypeError or ValueError as well."""
+    dated = datetime.fromisoformat(content["started"]).tzinfo is not None
     previous = content["previous"]
     tied = previous is None or (isinstance(previous["id"], str) and isinstance(previous["sha256"], str))
     sized = all(isinstance(entry["size"], int) and isinstance(entry["sha256"], str) for entry in content["files"].values())
-    return tied and sized and isinstance(content["number"], int) and all(isinstance(content[it], dict) for it in _PARTS)
+    return dated and tied and sized and isinstance(content["number"], int) and all(isinstance(content[it], dict) for it in _PARTS)
 
 
 def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:
