@@ -5,7 +5,6 @@ The pages follow the commands themselves and the argument specs of the roles, so
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 OVERRIDES = {
     "bad-release": "release, or go back to, what failed here before",
-    "breaking-schema": "apply migrations with which the code that serves cannot work, in an announced maintenance window",
+    "breaking-schema": "apply migrations on which the code that serves fails, in an announced maintenance window",
     "clock": "go on although a host's clock differs from the controller's",
     "data-loss": "apply migrations that delete rows, or whose effect no SQL shows",
     "database": "go on although an address of a database cannot be read or goes through a pooler",

@@ -58,7 +58,9 @@ def override(name: str) -> str:
         close = nearest(name, OVERRIDES)
         meant = f"; did you mean {close}?" if close else ""
         raise Refused(
-            f"--allow {name!r} is not allowed", f"nothing asks for it{meant}", next_step=f"one of {', '.join(OVERRIDES)}"
+            f"--allow {name!r} is not allowed",
+            f"nothing asks for it{meant}",
+            next_step=f"one of {', '.join(OVERRIDES)}",
         )
     return name
 

@@ -86,9 +86,7 @@ def test_an_application_that_cannot_be_asked_names_it_by_a_command(
     assert released(one, backed_up) == []
 
 
-def test_a_second_database_that_is_not_backed_up_is_named(
-    site: Build, postgres: Databases, schemas: Schemas
-) -> None:
+def test_a_second_database_that_is_not_backed_up_is_named(site: Build, postgres: Databases, schemas: Schemas) -> None:
     one, other = site("dashboard"), postgres.create(schemas("dashboard"))
     run = one.prepared("v1.3.0")
     settings = one.root / "releases" / run["release"] / "dashboard" / "settings.py"

@@ -7,7 +7,6 @@ import json
 import socket
 
 import pytest
-
 from ansible.module_utils.namaskah_host import journal, switch
 
 from namaskah_deploy.outcome import Code

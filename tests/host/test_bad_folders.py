@@ -38,7 +38,7 @@ def test_a_repository_with_our_names_is_refused_before_its_build(host: FolderHos
 
 
 def test_a_committed_record_is_a_file_like_others(host: FolderHost) -> None:
-    """An earlier version kept a release's record there; of a commit it says nothing, and it stays as it was committed."""
+    """An earlier version kept a release's record there; of a commit it says nothing, and it stays as it is."""
     run = with_file(host, ".release.json", json.dumps({**FORGED, "id": "20260201T000000Z-ffffffffffff"}))
     Build(host.contract, run).prepare()
     release = Release(host.contract, run["release"])

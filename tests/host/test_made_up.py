@@ -21,7 +21,15 @@ from tests.support.contracts import contract
 
 MANY = 10_000
 SWITCH = switch.Switch(
-    "armed", "run-1", "asha", "20260101T000001Z-000000000001", "blue", "20260101T000002Z-000000000002", "green", "boot", 1.5
+    "armed",
+    "run-1",
+    "asha",
+    "20260101T000001Z-000000000001",
+    "blue",
+    "20260101T000002Z-000000000002",
+    "green",
+    "boot",
+    1.5,
 )
 SERVICES = {
     "web": {"command": ["web", "{socket}"], "listen": "socket", "ports": {"blue": 1, "green": 2}, "overlap": True,
@@ -67,7 +75,12 @@ def check_releases(agreed: Contract, count: int) -> None:
     assert read > count / 20
 
 
-ANSWER = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"\r\n", json.dumps({"release": RELEASE}).encode()]
+ANSWER = [
+    b"HTTP/1.1 200 OK\r\n",
+    b"Content-Type: application/json\r\n",
+    b"\r\n",
+    json.dumps({"release": RELEASE}).encode(),
+]
 PARTS = [
     *ANSWER, b"HTTP/1.1 2x0 OK\r\n", b"HTTP/1.1 999 \xff\r\n", b"HTTP/1.1 301 Moved\r\nLocation: /\x1b[2J\r\n",
     b"Content-Length: -5\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: x\r\n",

@@ -36,7 +36,7 @@ def test_a_host_of_an_older_version_is_read_as_it_is_and_moved_at_the_next_lease
     (first.folder / OLD_RECORD).write_text(json.dumps({**first.record, "state": "bad"}))
     assert first.record["state"] == "prepared", "nobody looks there any more"
     Build(host.contract, run).prepare()
-    assert [path for path in host.contract.releases.glob(f"*/{OLD_RECORD}")] == []
+    assert list(host.contract.releases.glob(f"*/{OLD_RECORD}")) == []
     assert len(all_of(host.contract)) == 3
 
 
@@ -45,7 +45,7 @@ def test_a_move_that_was_killed_is_made_anew(host: FolderHost, monkeypatch: pyte
     first, second = as_before(host, host.prepared(), host.prepared())
     written: list[Path] = []
 
-    def killed(path: Path, content: object) -> None:
+    def killed(path: Path, _record: object) -> None:
         written.append(path)
         if len(written) > 1:
             raise KeyboardInterrupt
@@ -57,7 +57,10 @@ def test_a_move_that_was_killed_is_made_anew(host: FolderHost, monkeypatch: pyte
     assert [one.id for one in all_of(host.contract)] == [first.id, second.id], "it is read where it was"
     adopt_records(host.contract)
     assert [one.id for one in all_of(host.contract)] == [first.id, second.id]
-    assert sorted(path.name for path in records_of(host.contract).iterdir()) == [f"{first.id}.json", f"{second.id}.json"]
+    assert sorted(path.name for path in records_of(host.contract).iterdir()) == [
+        f"{first.id}.json",
+        f"{second.id}.json",
+    ]
 
 
 def test_a_link_and_a_record_of_another_release_are_not_taken(host: FolderHost) -> None:

@@ -203,6 +203,28 @@ def with_requirement(host: FolderHost, text: str) -> str:
     return host._git("-C", str(host.source), "rev-parse", "HEAD")
 
 
+SETUP = """import os, setuptools
+if "PBR_VERSION" not in os.environ:
+    raise LookupError("setuptools-scm was unable to detect version for " + os.getcwd())
+setuptools.setup(name="shop", version=os.environ["PBR_VERSION"], py_modules=[])
+"""
+
+
+@pytest.mark.fault("git: no checkout", ends="refused")
+def test_a_version_that_comes_from_git_is_explained_and_can_be_given(host: FolderHost) -> None:
+    (host.source / "setup.py").write_text(SETUP)
+    contract = agreed(host, pip_arguments=["--no-build-isolation", "--no-index"])
+    run = host.run(with_requirement(host, "."))
+    with pytest.raises(Failure, match="unable to detect version") as told:
+        Build(contract, run).prepare()
+    assert "PBR_VERSION" in told.value.next_step
+    with (host.folder / "env").open("a") as file:
+        file.write("PBR_VERSION=1.2\n")
+    build = Build(contract, run)
+    build.prepare()
+    assert list(build.venv.glob("lib/python*/site-packages/shop-1.2*"))
+
+
 def agreed(host: FolderHost, **more: Any) -> Contract:
     return Contract({**host.contract.raw, **more})
 

@@ -1,7 +1,7 @@
 """Does a service that only speaks TCP move without a failed request, and does nginx's line follow every way back?
 
-The ledger on two ports, each host with nginx before it. The hosts are as somebody left them: all that these tests do has
-to go well with such habits.
+The ledger on two ports, each host with nginx before it. The hosts are as somebody left them: all of it has to go well
+with such habits.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_the_hosts_are_as_they_were_found(ledger: Application) -> None:
         assert "unable to resolve host" in sudo.stderr, sudo
         assert f"{LOCALE}" in host.ssh(["locale"], user="ops").stdout
         assert host.run(["date", "+%z"]).stdout.strip() == "+0530"
-        assert "noexec" in host.run(["findmnt", "-no", "OPTIONS", "/tmp"]).stdout
+        assert "noexec" in host.run(["findmnt", "-no", "OPTIONS", "/tmp"]).stdout  # noqa: S108 - its usual name
     for host in ledger.lab.group("app"):
         said = host.ssh(["sh", "-c", "umask; getent ahosts localhost"], user="deploy")
         assert GREETING in said.stdout

@@ -8,7 +8,8 @@ import random
 from typing import Any
 
 ODD: tuple[Any, ...] = (
-    None, True, 0, -1, 1e999, 10**30, "", "x", "\u2028\x1b[2J", "A" * 5000, [], [1], [[]], {}, {"": None}, {"a": {"b": 1}},
+    None, True, 0, -1, 1e999, 10**30, "", "x", "\u2028\x1b[2J", "A" * 5000, [], [1], [[]], {}, {"": None},
+    {"a": {"b": 1}},
 )  # fmt: skip
 BYTES = (b"", b"\0", b"\xff\xfe", b"{", b"[" * 100_000, b'"' + b"A" * 70_000, b"null", b"NaN", b"1" * 5000)
 
@@ -26,10 +27,10 @@ def changed(choice: random.Random, document: Any) -> Any:
         while isinstance(place, dict) and place:
             name = choice.choice(sorted(place))
             inner = place[name]
-            if isinstance(inner, dict) and inner and choice.random() < 0.7:  # noqa: PLR2004 - deeper, more often than not
+            if isinstance(inner, dict) and inner and choice.random() < 0.7:
                 place = inner
                 continue
-            if choice.random() < 0.3:  # noqa: PLR2004 - gone, in some
+            if choice.random() < 0.3:
                 del place[name]
             else:
                 place[name] = choice.choice(ODD)
@@ -39,7 +40,7 @@ def changed(choice: random.Random, document: Any) -> Any:
 
 def text(choice: random.Random, document: Any) -> bytes:
     """Return a file that should hold this document and holds something else."""
-    if choice.random() < 0.1:  # noqa: PLR2004 - no document at all, in some
+    if choice.random() < 0.1:
         return choice.choice(BYTES)
     whole = json.dumps(changed(choice, document)).encode()
-    return whole[: choice.randint(0, len(whole))] if choice.random() < 0.1 else whole  # noqa: PLR2004 - cut, in some
+    return whole[: choice.randint(0, len(whole))] if choice.random() < 0.1 else whole

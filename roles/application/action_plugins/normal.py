@@ -46,7 +46,7 @@ TAIL = 4000  # characters of what was printed last, where a traceback ends
 FOLDERS = ("${TMPDIR:-/tmp}", "/var/tmp")  # noqa: S108 - where Python looks for one that it can write to, in this order
 
 
-class TooLong(AnsibleError):  # type: ignore[misc] # Ansible brings no types
+class TooLongError(AnsibleError):  # type: ignore[misc] # Ansible brings no types
     """A command on the host printed more than any answer has."""
 
 
@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
             self._keep_to_ourselves(self.get_shell_option("async_dir", default="~/.ansible_async"))
         try:
             result |= self._execute_module(task_vars=task_vars, wrap_async=beside)
-        except TooLong as error:
+        except TooLongError as error:
             return result | self._failed("the answer of a host is too long", self._where, str(error), LOOK)
         except (AnsibleError, OSError) as error:
             full = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT) or any(w in str(error) for w in FULL)
@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
         printed = done.get("stdout") or ""
         if len(printed) > MOST:
             most = f"{MOST / 2**20:.0f} MB are the most"
-            raise TooLong(f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}")
+            raise TooLongError(f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}")
         return done
 
     def _room_there(self) -> str:

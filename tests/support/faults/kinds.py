@@ -177,6 +177,7 @@ OTHERS = {
     "git: pointer of LFS": "a file of the commit is a pointer to another one",
     "nested shared paths": "a shared path lies below another one",
     "static files of a release that failed": "a release that fails has files that nobody may see",
+    "git: no checkout": "a package takes its version from git, and a release is no checkout",
     "virtualenv: changed since": "packages that releases share were changed after their installation",
     "environment of the controller": "a variable that is asked for is missing, or one of somebody's own would be read",
     "plugins of somebody's own": "the operator's home holds plugins of Ansible under the names of its own",

@@ -242,7 +242,9 @@ class Application:
 
 
 # On a host that only an older version has been on (tests/museum) it is in the release.
-LIVE_RECORD = 'cat "$1/records/$(basename "$(readlink "$1/current")").json" 2>/dev/null || cat "$1/current/.release.json"'
+LIVE_RECORD = (
+    'cat "$1/records/$(basename "$(readlink "$1/current")").json" 2>/dev/null || cat "$1/current/.release.json"'
+)
 # Release ids, run ids and times become X; records (files.json: times of files) and journals are left out.
 FINGERPRINT = r"""
 cd "$1/current/" && find . -not -name '*.pyc' -not -name launch.json \

@@ -129,9 +129,7 @@ def _begin(fleet: Fleet, kind: type[Kind], lab: Lab, folder: Path) -> dict[str, 
     layers = ["pm2"] if fleet.pm2 else []
     for number in range(1, fleet.app + 1):
         name = f"app{number}"
-        lab.add_host(
-            name, group="app", suite=fleet.suite, layers=layers, kept=folder / name, as_found=fleet.as_found
-        )
+        lab.add_host(name, group="app", suite=fleet.suite, layers=layers, kept=folder / name, as_found=fleet.as_found)
     lab.add_host("db1", group="database", suite=fleet.suite, kept=folder / "db1", as_found=fleet.as_found)
     applications = fleet.applications(lab, kind)
     for application in applications.values():

@@ -33,7 +33,9 @@ class Site:
         environment = self.root / "env"
         if not environment.exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            environment.write_text(f"SECRET_KEY=key-of-the-tests\nAPI_TOKEN=token-of-the-tests\nDATABASE_URL={self.database}\n")
+            environment.write_text(
+                f"SECRET_KEY=key-of-the-tests\nAPI_TOKEN=token-of-the-tests\nDATABASE_URL={self.database}\n"
+            )
             (self.root / "env.migrate").write_text(f"DATABASE_URL={self.database}\n")
         usual = {
             "app": self.sample.name, "root": str(self.root), "env_file": str(environment),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,10 @@ from .failure import Failure
 from .files import lock, sync_folder
 from .ingredients import Ingredients
 from .installers import may_install
+
+VERSIONS = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION")
+FOR_PIP = ("PIP_", *VERSIONS)
+VERSIONED = re.compile(r"setuptools[-_]scm|hatch[-_]vcs|versioneer|PBR_VERSION", re.IGNORECASE)
 
 
 def requirement_files(contract: Contract, release: Path) -> list[Path]:
@@ -50,6 +55,7 @@ def place_of(contract: Contract, files: list[Path], release: Path, secrets: Mapp
         return own
     read = Ingredients(release, _surroundings(secrets))
     read.add(version, os.path.realpath(shutil.which(contract.python) or contract.python), json.dumps(commands))
+    read.add(json.dumps({name: value for name, value in secrets.items() if name.startswith(VERSIONS)}, sort_keys=True))
     read.installed(files, contract.pip_arguments)
     shared = contract.root / "venvs" / read.digest[:16]
     return own if read.unknown or changed(contract, shared) else shared
@@ -61,8 +67,11 @@ def changed(contract: Contract, place: Path) -> list[str]:
 
 
 def _surroundings(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Return pip's environment. An index may want a password, and command lines can be seen by everybody."""
-    return {**os.environ, **{name: value for name, value in secrets.items() if name.startswith("PIP_")}}
+    """Return pip's environment. An index may want a password, and command lines can be seen by everybody.
+
+    The other names give a version to what would ask git for one (setuptools-scm, hatch-vcs, pbr).
+    """
+    return {**os.environ, **{name: value for name, value in secrets.items() if name.startswith(FOR_PIP)}}
 
 
 def make(
@@ -95,23 +104,33 @@ def _install(
     wanted = [word for file in files for word in ("--requirement", str(file))]
     if not wanted:
         return
-    run(
-        [
-            str(place / "bin/python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-            *contract.pip_arguments,
-            *wanted,
-        ],
-        what="install the requirements",
-        timeout=contract.pip_timeout,
-        cwd=release,
-        env=_surroundings(secrets),
-        secrets=contract.secrets_of(secrets),
-        held=held,
-        next_step="correct the requirement in the repository; nothing was switched",
-    )
+    try:
+        run(
+            [
+                str(place / "bin/python"),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-input",
+                "--disable-pip-version-check",
+                *contract.pip_arguments,
+                *wanted,
+            ],
+            what="install the requirements",
+            timeout=contract.pip_timeout,
+            cwd=release,
+            env=_surroundings(secrets),
+            secrets=contract.secrets_of(secrets),
+            held=held,
+            next_step="correct the requirement in the repository; nothing was switched",
+        )
+    except Failure as failure:
+        if not VERSIONED.search(failure.why):
+            raise
+        next_step = (
+            "a release is no checkout of git, so no version comes from there: commit a .git_archival.txt with "
+            "export-subst (setuptools-scm), or name the version in provision_environment as SETUPTOOLS_SCM_PRETEND_VERSION or "
+            "PBR_VERSION; nothing was switched"
+        )
+        raise Failure(failure.kind, failure.what, failure.where, failure.why, next_step) from None

@@ -114,7 +114,9 @@ def _used(document: dict[str, Any]) -> tuple[Used, ...]:
     found = []
     for raw in _list(document["databases"]):
         identity = tuple(_word(part) for part in _list(raw["identity"]))
-        found.append(Used(_word(raw["name"]), _word(raw["kind"]), _word(raw["place"]), identity, raw["standby"] is True))
+        found.append(
+            Used(_word(raw["name"]), _word(raw["kind"]), _word(raw["place"]), identity, raw["standby"] is True)
+        )
     if not found:
         raise ValueError("an application that has migrations has a database")
     return tuple(found)

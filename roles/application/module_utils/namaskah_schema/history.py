@@ -151,7 +151,7 @@ class History:
         return self._answer
 
     def used(self, question: str) -> tuple[Used, ...]:
-        """Return the databases that the application uses, asked with the environment of its services. Raises Failure."""
+        """Return the databases that the application uses, by the environment of its services. Raises Failure."""
         what = "ask which database the application uses"
         self._read_environment()
         return self._said_by_program(what, {"databases": question}, {}, answers.read_used)

@@ -24,9 +24,7 @@ ASKED = "NAMASKAH_DATABASE_URL"  # under which the address of the inventory's co
 OTHER = "another kind of database"
 
 
-def notes(
-    contract: Contract, history: History, session: Session | None, backed_up: Sequence[str]
-) -> Iterator[str]:
+def notes(contract: Contract, history: History, session: Session | None, backed_up: Sequence[str]) -> Iterator[str]:
     """Yield what is to be known of the databases. Raises Failure (refused) where the application uses another one.
 
     `session` is that of the migrations, `backed_up` the identity of the database in the backup of this run; without

@@ -77,8 +77,16 @@ def _is_whole(content: dict[str, Any]) -> bool:
     dated = datetime.fromisoformat(content["started"]).tzinfo is not None
     previous = content["previous"]
     tied = previous is None or (isinstance(previous["id"], str) and isinstance(previous["sha256"], str))
-    sized = all(isinstance(entry["size"], int) and isinstance(entry["sha256"], str) for entry in content["files"].values())
-    return dated and tied and sized and isinstance(content["number"], int) and all(isinstance(content[it], dict) for it in _PARTS)
+    sized = all(
+        isinstance(entry["size"], int) and isinstance(entry["sha256"], str) for entry in content["files"].values()
+    )
+    return (
+        dated
+        and tied
+        and sized
+        and isinstance(content["number"], int)
+        and all(isinstance(content[it], dict) for it in _PARTS)
+    )
 
 
 def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:
