@@ -25,7 +25,7 @@ def write_identity(root: Path, host: HostRecord, keys: Keys) -> None:
 
 
 def write_names(root: Path, host: HostRecord, neighbours: list[HostRecord], network: Network) -> None:
-    """Write /etc/hosts: the host itself (sudo complains without; not on one as found), its neighbours, the controller."""
+    """Write /etc/hosts: the host itself (sudo complains without; no host as found has it), its neighbours."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost", f"127.0.1.1 {host.name}"]
     if host.as_found:
         lines = ["::1 localhost ip6-localhost", "127.0.0.1 localhost"]

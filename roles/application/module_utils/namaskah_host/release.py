@@ -116,9 +116,10 @@ def adopt_records(contract: Contract) -> None:
 
 
 def forget_old_records(contract: Contract) -> None:
-    """Remove from releases the records of an earlier version; called when nothing that reads them is left."""
+    """Remove from releases the records that were moved; called when nothing that reads them there is left."""
     for folder, _ in _old_records(contract):
-        (folder / OLD_RECORD).unlink()
+        if (records_of(contract) / f"{folder.name}.json").exists():
+            (folder / OLD_RECORD).unlink()
 
 
 def _old_records(contract: Contract) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -130,7 +130,7 @@ def _install(
             raise
         next_step = (
             "a release is no checkout of git, so no version comes from there: commit a .git_archival.txt with "
-            "export-subst (setuptools-scm), or name the version in provision_environment as SETUPTOOLS_SCM_PRETEND_VERSION or "
-            "PBR_VERSION; nothing was switched"
+            "export-subst (setuptools-scm), or name the version in provision_environment, as "
+            "SETUPTOOLS_SCM_PRETEND_VERSION or PBR_VERSION; nothing was switched"
         )
         raise Failure(failure.kind, failure.what, failure.where, failure.why, next_step) from None
