@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, assets, retention, status
+from ansible.module_utils.namaskah_host import activation, assets, retention, status, submodules
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.exported import links_out, pointers
@@ -153,6 +154,51 @@ def test_a_submodule_is_refused_by_name(host: FolderHost) -> None:
     assert (told.value.kind, "export-ignore" in told.value.next_step) == ("refused", True)
     (host.source / ".gitattributes").write_text("vendor/lib export-ignore\n")
     Build(host.contract, host.run(host.commit("good"))).prepare()
+
+
+def repository(folder: Path, *words: list[str]) -> Path:
+    """Make a repository with one commit, after which these words are given to git."""
+    git = ["git", "-c", "protocol.file.allow=always"]
+    (folder / "here").mkdir(parents=True)
+    (folder / "here" / f"{folder.name}.txt").write_text(folder.name)
+    for some in (["init", "-q"], ["add", "--all"], *words, ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *some], check=True, env={**os.environ, **IDENTITY}, cwd=folder)
+    return folder
+
+
+@pytest.mark.fault("git: submodule", ends="new release", where="fetched")
+def test_submodules_are_fetched_where_the_inventory_says_so(host: FolderHost) -> None:
+    """One within another, with an address that is relative; the second release finds both copies there."""
+    repository(host.folder / "deep")
+    repository(host.folder / "other", ["submodule", "--quiet", "add", "../deep", "deep"])
+    git = ["git", "-c", "protocol.file.allow=always", "-C", str(host.source)]
+    subprocess.run([*git, "submodule", "--quiet", "add", str(host.folder / "other"), "vendor/lib"], check=True)
+    contract = Contract({**host.contract.raw, "submodules": "fetch"})
+    for _ in range(2):
+        build = Build(contract, host.run(host.commit("good")))
+        build.prepare()
+        found = [str(path.relative_to(build.release.folder)) for path in build.release.folder.glob("vendor/**/*.txt")]
+        assert sorted(found) == ["vendor/lib/deep/here/deep.txt", "vendor/lib/here/other.txt"]
+        assert not list(build.release.folder.glob("**/.git"))
+        shutil.rmtree(host.folder / "deep", ignore_errors=True)
+
+
+@pytest.mark.parametrize(("address", "above", "whole"), [
+    ("../lib", "git@example.org:team/shop.git", "git@example.org:team/lib"),
+    ("../../other/lib.git", "https://example.org/team/shop.git", "https://example.org/other/lib.git"),
+    ("./lib", "ssh://git@example.org:2222/team/shop", "ssh://git@example.org:2222/team/shop/lib"),
+    ("../lib", "/srv/git/shop", "/srv/git/lib"), ("https://example.org/lib", "/srv/git/shop", "https://example.org/lib"),
+    ("/etc", "git@example.org:team/shop.git", ""), ("file:///etc", "https://example.org/team/shop.git", ""),
+    ("ext::sh -c x", "/srv/git/shop", ""), ("https://ada:secret-word@example.org/lib", "/srv/git/shop", ""),
+    ("--upload-pack=x", "/srv/git/shop", ""),
+])  # fmt: skip
+def test_addresses_of_submodules(address: str, above: str, whole: str) -> None:
+    if whole:
+        assert submodules._whole(above, address, "lib") == whole
+        return
+    with pytest.raises(Failure, match=r"is not allowed|is a folder of this host") as refused:
+        submodules._whole(above, address, "lib")
+    assert "secret-word" not in str(refused.value)
 
 
 @pytest.mark.fault("git: pointer of LFS", ends="refused")

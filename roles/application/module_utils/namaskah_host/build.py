@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import content, exported, guard, launch, mirror, package, sharing, virtualenv
+from . import content, exported, guard, launch, mirror, package, sharing, submodules, virtualenv
 from .commands import run
 from .contract import Contract
+from .copy_of import Copy
 from .failure import Failure
 from .files import sync_folder, write_json, write_text
-from .foreign import visible
 from .journal import now
-from .mirror import GIT
 from .release import Release, forget_old_records
 
 ROOM = 2**20  # bytes that records need
@@ -92,97 +91,25 @@ class Build:
     # --- Source -----------------------------------------------------------------------------------
 
     @property
-    def _mirror(self) -> Path:
-        return self.contract.root / "repo.git"
-
-    def _git(self, *words: str, what: str, env: dict[str, str] | None = None) -> str:
-        return run(
-            [*GIT, f"--git-dir={self._mirror}", *words],
-            what=what,
-            timeout=self.contract.fetch_timeout,
-            env=env or mirror.alone(),
-            held=self.held,
-            next_step=f"check that this host can read {self.contract.repository}; over a slow line, or for a long "
-            f"history, raise namaskah_fetch_timeout (now {self.contract.fetch_timeout:g} s)",
-        )
-
-    def _has_commit(self) -> bool:
-        try:
-            self._git("cat-file", "-e", f"{self.run['commit']}^{{commit}}", what="look for the commit")
-        except Failure:
-            return False
-        return True
+    def _copy(self) -> Copy:
+        return Copy(self.contract, self.contract.root / "repo.git", self.contract.repository, self.held)
 
     def _fetch(self) -> None:
-        if mirror.is_of_another_form(self._mirror):
-            shutil.rmtree(self._mirror)
-        if not (self._mirror / "HEAD").exists():
-            words = ["init", "--quiet", "--bare", "--template=", str(self._mirror)]
-            run([*GIT, *words], what="make the mirror", timeout=30, env=mirror.alone())
-        if self._has_commit():
-            return
-        # What went from the remote goes here, too, or a new `a/b` could not be where `a` was. The commit of each
-        # release on this host keeps a name of its own (see mirror.py), whether or not a branch still has it.
-        self._git(
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--force",
-            "--end-of-options",
-            self.contract.repository,
-            "+refs/heads/*:refs/heads/*",
-            "+refs/tags/*:refs/tags/*",
-            what="fetch the commit",
-            env=mirror.with_remote(),
-        )
-        if not self._has_commit():
-            raise Failure(
-                "failed",
-                "fetch the commit",
-                self.contract.host,
-                f"{self.run['commit']} is on no branch or tag of {self.contract.repository}",
-                "push the commit, or check that the host reads the same repository as the controller",
-            )
+        self._copy.bring(self.run["commit"])
 
     def _export(self) -> None:
-        folder = self.release.folder
+        folder, copy, commit = self.release.folder, self._copy, self.run["commit"]
         self.release.record_file.unlink(missing_ok=True)
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(mode=0o755)
-        self._git("update-ref", mirror.name_of(self.release.id), self.run["commit"], what="keep the commit")
-        archive = [*GIT, f"--git-dir={self._mirror}", "archive", "--format=tar", self.run["commit"]]
-        with subprocess.Popen(archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=mirror.alone()) as writer:
-            try:
-                done = subprocess.run(
-                    ["tar", "-x", "--no-same-owner", "-C", str(folder)],
-                    stdin=writer.stdout,
-                    capture_output=True,
-                    check=False,
-                    timeout=self.contract.fetch_timeout,
-                )
-            except subprocess.TimeoutExpired:
-                writer.kill()
-                seconds = self.contract.fetch_timeout
-                raise Failure(
-                    "failed",
-                    "export the commit",
-                    str(folder),
-                    f"its files were not all written within {seconds:g} s",
-                    f"look at the disk; or raise namaskah_fetch_timeout (now {seconds:g} s), and release again",
-                ) from None
-            error = writer.stderr.read().decode(errors="replace") if writer.stderr else ""
-        if writer.returncode or done.returncode:
-            raise Failure(
-                "failed",
-                "export the commit",
-                str(folder),
-                visible(error + done.stderr.decode(errors="replace")).strip(),
-                "check the disk and the mirror with `git fsck`",
-            )
-        listing = self._git("ls-tree", "-r", "-z", "--full-tree", self.run["commit"], what="list the commit")
+        copy.git("update-ref", mirror.name_of(self.release.id), commit, what="keep the commit")
+        copy.export(commit, folder)
+        fetched = self.contract.submodules == "fetch"
         try:
+            if fetched:
+                submodules.export(self.contract, copy, commit, folder)
+            listing = "" if fetched else copy.listing(commit)
             exported.refuse_what_is_no_release(folder, self.contract.repository, self.contract.shared_paths, listing)
         except Failure:
             shutil.rmtree(folder)

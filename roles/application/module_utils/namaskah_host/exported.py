@@ -14,6 +14,7 @@ from pathlib import Path
 from .content import shortened
 from .failure import Failure
 from .release import OURS
+from .submodules import links
 
 # Source: git-lfs, docs/spec.md: a pointer is smaller than 1024 bytes, and `version` is its first line.
 POINTER = re.compile(rb"version https?://(git-lfs|hawser)\.github\.com/spec/v\d+\r?\n(.*\n)*oid sha256:[0-9a-f]{64}")
@@ -38,7 +39,8 @@ def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Colle
         raise _refused(
             repository,
             f"it has submodules, whose files are not in the commit: {shortened(found)}",
-            f"commit their files (`git subtree add`), or install them as packages; or, unneeded, {EXPORT_IGNORE}",
+            "set namaskah_submodules: fetch; or commit their files (`git subtree add`), or install them as packages; "
+            f"or, unneeded, {EXPORT_IGNORE}",
         )
     if found := list(pointers(folder)):
         raise _refused(
@@ -81,8 +83,7 @@ def links_out(folder: Path) -> Iterator[tuple[str, str]]:
 
 def submodules(folder: Path, listing: str) -> list[str]:
     """Return the submodules in a listing of the commit (`git ls-tree -r -z`) that were not kept out of the export."""
-    entries = [entry.partition("\t") for entry in listing.split("\0")]
-    names = [name for facts, _, name in entries if facts.startswith("160000 ")]
+    names = [name for name, _ in links(listing)]
     # A name that is no UTF-8 has a mark in it, and can be looked for no more.
     return [name for name in names if "\ufffd" in name or os.path.lexists(folder / name)]
 
