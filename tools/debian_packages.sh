@@ -8,7 +8,7 @@ set -- /usr/lib/postgresql/*/bin/initdb
 [ -x "$1" ] || missing=" postgresql"
 [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 [ -x /usr/bin/pgbackrest ] || missing="$missing pgbackrest"
-for program in rclone age; do # copies of backups: to a store that speaks S3, encrypted
+for program in rclone age git-lfs; do # copies of backups: to a store that speaks S3, encrypted; large files of commits
     [ -x "/usr/bin/$program" ] || missing="$missing $program"
 done
 [ -n "$missing" ] || exit 0

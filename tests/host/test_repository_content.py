@@ -13,12 +13,14 @@ import pytest
 from ansible.module_utils.namaskah_host import activation, assets, retention, status, submodules
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
-from ansible.module_utils.namaskah_host.exported import links_out, pointers
+from ansible.module_utils.namaskah_host.exported import links_out
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_json
+from ansible.module_utils.namaskah_host.lfs import pointers
 from ansible.module_utils.namaskah_host.readiness import folders
 from ansible.module_utils.namaskah_host.release import Release
 
+from tests.support.absence import report_absence
 from tests.support.contracts import HERE, contract
 from tests.support.folder_host import IDENTITY, FolderHost
 
@@ -210,6 +212,45 @@ def test_pointers_of_lfs_are_refused_by_name(host: FolderHost) -> None:
     assert told.value.kind == "refused"
 
 
+@pytest.fixture
+def large(host: FolderHost) -> Path:
+    """The repository, a bare one on whose side git LFS keeps a picture; its working folder is the host's source."""
+    if not shutil.which("git-lfs"):
+        report_absence("Debian's package git-lfs is not installed")
+    bare = host.folder / "bare.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    git = ["git", "-C", str(host.source)]
+    for words in (
+        ["lfs", "install", "--local"],
+        ["lfs", "track", "*.png"],
+        ["remote", "add", "origin", f"file://{bare}"],
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    (host.source / "static").mkdir(exist_ok=True)
+    (host.source / "static" / "logo.png").write_bytes(b"a picture of some size" * 100)
+    return bare
+
+
+@pytest.mark.fault("git: pointer of LFS", ends="new release", where="fetched")
+def test_what_lfs_keeps_is_fetched_where_the_inventory_says_so(host: FolderHost, large: Path) -> None:
+    """And what was never pushed is named; the next release finds what is there."""
+    contract = Contract({**host.contract.raw, "repository": str(large), "lfs": "fetch"})
+    run = host.run(host.commit("good"))
+    git = ["git", "-C", str(host.source), "push", "-q", "origin", "main"]
+    subprocess.run([*git, "--no-verify"], check=True)  # that hook is what pushes the content
+    with pytest.raises(Failure, match="fetch what git LFS keeps"):
+        Build(contract, run).prepare()
+    assert Release(contract, run["release"]).record == {}
+    subprocess.run(["git", "-C", str(host.source), "lfs", "push", "--all", "origin"], check=True, capture_output=True)
+    Build(contract, run).prepare()
+    found = Release(contract, run["release"]).folder / "static" / "logo.png"
+    assert found.read_bytes() == b"a picture of some size" * 100
+    shutil.rmtree(large / "lfs")
+    again = host.run(host.commit("good"))
+    subprocess.run([*git, "--no-verify"], check=True)
+    Build(contract, again).prepare()
+
+
 @pytest.mark.parametrize(("text", "found"), [
     (POINTER, True), (POINTER.replace("\n", "\r\n"), True),
     (POINTER.replace("oid", f"ext-0-x sha256:{'b' * 64}\noid"), True),
@@ -220,7 +261,7 @@ def test_pointers_are_told_from_what_speaks_of_them(tmp_path: Path, text: str, f
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b").write_text(text, newline="")
     (tmp_path / "c").symlink_to("nowhere")
-    assert list(pointers(tmp_path)) == (["a/b"] if found else [])
+    assert [name for name, _ in pointers(tmp_path)] == (["a/b"] if found else [])
 
 
 # --- What is public -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import mirror
+from . import lfs, mirror
 from .commands import run
 from .contract import Contract
 from .failure import Failure
@@ -103,3 +103,12 @@ class Copy:
             why = visible(error + done.stderr.decode(errors="replace")).strip()
             next_step = "check the disk and the copy with `git fsck`"
             raise Failure("failed", "export the commit", str(folder), why, next_step)
+        if self.contract.lfs == "fetch" and any(lfs.pointers(folder)):
+            self._fetch_lfs(commit)
+            lfs.fill(folder, self.folder)
+
+    def _fetch_lfs(self, commit: str) -> None:
+        """Bring what the commit's pointers stand for into the copy; what it has already is not asked for again."""
+        address = f"file://{self.address}" if self.address.startswith("/") else self.address
+        words = ["-c", f"remote.origin.url={address}", "lfs", "fetch", "origin", commit]
+        self.git(*words, what="fetch what git LFS keeps", env=mirror.with_remote())

@@ -7,18 +7,15 @@ file kept by LFS would be missing where nobody looks.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from . import lfs
 from .content import shortened
 from .failure import Failure
 from .release import OURS
 from .submodules import links
 
-# Source: git-lfs, docs/spec.md: a pointer is smaller than 1024 bytes, and `version` is its first line.
-POINTER = re.compile(rb"version https?://(git-lfs|hawser)\.github\.com/spec/v\d+\r?\n(.*\n)*oid sha256:[0-9a-f]{64}")
-LONGEST = 1024
 EXPORT_IGNORE = "keep it out of the export: `NAME export-ignore` in .gitattributes"
 
 
@@ -42,11 +39,12 @@ def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Colle
             "set namaskah_submodules: fetch; or commit their files (`git subtree add`), or install them as packages; "
             f"or, unneeded, {EXPORT_IGNORE}",
         )
-    if found := list(pointers(folder)):
+    if found := [name for name, _ in lfs.pointers(folder)]:
         raise _refused(
             repository,
             f"git LFS keeps these files elsewhere, the commit has pointers to them: {shortened(found)}",
-            f"commit the files themselves (`git lfs migrate export --include=NAME`); or, unneeded, {EXPORT_IGNORE}",
+            "set namaskah_lfs: fetch; or commit the files themselves (`git lfs migrate export --include=NAME`); "
+            f"or, unneeded, {EXPORT_IGNORE}",
         )
 
 
@@ -86,15 +84,3 @@ def submodules(folder: Path, listing: str) -> list[str]:
     names = [name for name, _ in links(listing)]
     # A name that is no UTF-8 has a mark in it, and can be looked for no more.
     return [name for name in names if "\ufffd" in name or os.path.lexists(folder / name)]
-
-
-def pointers(folder: Path) -> Iterator[str]:
-    """Yield the files that are pointers of git LFS."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = Path(place, name)
-            seen = path.lstat()
-            if path.is_symlink() or seen.st_size >= LONGEST:
-                continue
-            if POINTER.match(path.read_bytes()):
-                yield str(path.relative_to(folder))

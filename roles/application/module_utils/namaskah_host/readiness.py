@@ -99,7 +99,7 @@ def environment_files(contract: Contract) -> Iterator[Complaint]:
 
 def programs(contract: Contract) -> Iterator[Complaint]:
     """What prepare and the services need."""
-    for program in ("git", "tar"):
+    for program in ("git", "tar", *(["git-lfs"] if contract.lfs == "fetch" else [])):
         if not shutil.which(program):
             yield "host", f"{program} is not installed", f"apt-get install {program}"
     try:
