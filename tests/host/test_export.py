@@ -69,7 +69,8 @@ def test_an_export_is_the_files_of_the_commit(tmp_path: Path, remote: Remote, re
     home: Path = request.getfixturevalue("hostile")
     root = tmp_path / "srv"
     (root / "releases").mkdir(parents=True)
-    agreed = {"repository": str(remote.bare), "host": "app1", "shared_paths": []}
+    agreed = {"repository": str(remote.bare), "host": "app1", "shared_paths": [], "fetch_timeout": 60,
+              "submodules": "refuse", "lfs": "refuse"}  # fmt: skip
     contract: Any = SimpleNamespace(root=root, releases=root / "releases", **agreed)
     release = RELEASE.format(commit[:12])
     build = Build(contract, {"release": release, "commit": commit})

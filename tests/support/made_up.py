@@ -33,7 +33,7 @@ def changed(choice: random.Random, document: Any) -> Any:
             if choice.random() < 0.3:
                 del place[name]
             else:
-                place[name] = choice.choice(ODD)
+                place[name] = copy.deepcopy(choice.choice(ODD))
             break
     return made
 
