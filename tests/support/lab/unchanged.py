@@ -65,7 +65,7 @@ def _lines(host: Host, script: str, *words: str) -> list[str]:
 
 # What preparing adds beside the live release; a folder without a record is never a target.
 ADDED = re.compile(
-    r"\./(releases|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (releases|host)/"
+    r"\./(releases|records|venvs|repo\.git|shared/assets|host)/|[0-9a-f]{64}  (records|host)/"
     r'|\{"act": "(began|ended)", .*"phase": "(prepare|recover)"'
 )
 # What each preparing writes anew: the mirror's notes, the times of pooled assets, the tool's own program and contract.
