@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
         if beside:
             self._keep_to_ourselves(self.get_shell_option("async_dir", default="~/.ansible_async"))
         try:
-            result |= self._execute_module(task_vars=task_vars, wrap_async=beside)
+            answer = self._execute_module(task_vars=task_vars, wrap_async=beside)
         except TooLongError as error:
             return result | self._failed("the answer of a host is too long", self._where, str(error), LOOK)
         except (AnsibleError, OSError) as error:
@@ -74,12 +74,12 @@ class ActionModule(ActionBase):
                 raise
             return result | self._failed("no room for temporary files", "the controller", room_here(), MAKE_ROOM)
         # An answer that could not be read is handed on as it was printed.
-        printed = f"{result.get('module_stdout') or ''}"[-TAIL:] + f"{result.get('module_stderr') or ''}"[-TAIL:]
+        printed = f"{answer.get('module_stdout') or ''}"[-TAIL:] + f"{answer.get('module_stderr') or ''}"[-TAIL:]
         if any(word in printed for word in FULL):
-            result |= self._failed("no room for temporary files", self._where, self._room_there(), MAKE_ROOM)
+            answer = self._failed("no room for temporary files", self._where, self._room_there(), MAKE_ROOM)
         if not beside:  # a step that goes on needs its folder
             self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 - as every action does
-        return result
+        return result | answer
 
     def _keep_to_ourselves(self, folder: str) -> None:
         """Let nobody else read what jobs beside a run answer: Ansible makes their folder and files for everybody."""
