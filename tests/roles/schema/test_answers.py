@@ -60,7 +60,7 @@ def test_an_answer_is_read_as_it_was_given() -> None:
         (b"", "ended without an answer"),
         (b'{"error": "it says \\u001b[2J"}', r"it says \x1b[2J"),
         (b"Traceback (most recent call last)", "gave 'Traceback (most recent call last)'"),
-        (json.dumps(document()).encode()[:-9], "was to answer with one document about migrations"),
+        (json.dumps(document()).encode()[:-9], "was to answer with one document of its own"),
         (json.dumps({**document(), "pending": ["0001", "0001"]}).encode(), "was to answer"),
         (json.dumps({**document(), "pending": ["none"]}).encode(), "was to answer"),
         (b"[" * 100_000, "was to answer"),

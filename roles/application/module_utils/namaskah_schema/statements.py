@@ -81,16 +81,6 @@ def _statement(reader: Reader, judgement: Judgement) -> None:
         judgement.note("", f"{verb}: no code fails on it")
     else:
         judgement.unseen(f"nobody can tell from here what {verb.upper()} does")
-        _after_words(reader, judgement)
-
-
-def _after_words(reader: Reader, judgement: Judgement) -> None:
-    """Judge what changes the schema behind other words: a command may have printed them before the statement."""
-    for place, token in enumerate(reader.tokens):
-        rest = Reader(reader.tokens[place:])
-        if token.kind == "word" and rest.name() in ("create", "alter", "drop") and rest.here.text in KINDS:
-            ACTS[token.text](rest, judgement)
-            return
 
 
 def _hidden(tokens: Sequence[Token]) -> tuple[str, Reader] | None:
