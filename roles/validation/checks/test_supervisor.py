@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from .facts import Live, other_instance
+from .facts import Live, other_instance, said
 
 pytestmark = pytest.mark.applies(when=lambda contract: contract["process_manager"] == "supervisor")
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.applies(when=lambda contract: contract["process_manager
 @pytest.fixture(scope="module")
 def states(host: Host, contract: dict[str, Any]) -> dict[str, str]:
     """Program -> state. The exit status of `status` is 3 as soon as one program does not run, so it says nothing."""
-    done = host.run("%s -c %s status", contract["supervisor_control"], contract["supervisor_config"])
+    done = said(host, "%s -c %s status", contract["supervisor_control"], contract["supervisor_config"])
     lines = [line.split() for line in done.stdout.splitlines()]
     states = {words[0]: words[1] for words in lines if len(words) > 1}
     assert any("-" in name for name in states), f"supervisord does not answer: {done.stdout[:200]} {done.stderr[:200]}"

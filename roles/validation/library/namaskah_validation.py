@@ -79,7 +79,7 @@ def main() -> None:
             "tests": {"type": "path", "required": True},
             "timeout": {"type": "float", "default": 120},
             "python": {"type": "path", "required": True},
-            "pass_on": {"type": "list", "elements": "str", "default": []},
+            "pass_on": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "config": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
