@@ -20,10 +20,8 @@ _TEXTS = {
     "etc/default/locale": f"LANG={LOCALE}\nLC_ALL={LOCALE}\n",
     "etc/environment": f"LANG={LOCALE}\nLC_ALL={LOCALE}\n",
     "etc/timezone": f"{ZONE}\n",
-    # Nothing in the folder for temporary files can be run.
-    "etc/systemd/system/tmp.mount": "[Unit]\nDefaultDependencies=no\nConflicts=umount.target\n"
-    "Before=local-fs.target umount.target\n[Mount]\nWhat=tmpfs\nWhere=/tmp\nType=tmpfs\n"
-    "Options=mode=1777,noexec,nosuid,nodev\n",
+    # Nothing in the folder for temporary files can be run. It is mounted before the host's own systemd begins.
+    "etc/systemd/system/noexec.service": "[Service]\nType=oneshot\nExecStart=/bin/mount -o remount,noexec /tmp\n",
     # Another application was here, and its front still is.
     "etc/nginx/conf.d/old.conf": "map $http_upgrade $old_upgrade { default upgrade; '' close; }\n"
     "upstream web { server 127.0.0.1:9; }\nlimit_req_zone $binary_remote_addr zone=old:1m rate=5r/s;\n",
@@ -32,7 +30,7 @@ _TEXTS = {
 }
 _LINKS = {
     "etc/localtime": f"/usr/share/zoneinfo/{ZONE}",
-    "etc/systemd/system/local-fs.target.wants/tmp.mount": "/etc/systemd/system/tmp.mount",
+    "etc/systemd/system/multi-user.target.wants/noexec.service": "/etc/systemd/system/noexec.service",
     "etc/nginx/sites-enabled/old": "/etc/nginx/sites-available/old",
 }
 
