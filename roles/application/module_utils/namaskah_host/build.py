@@ -15,11 +15,11 @@ from typing import Any
 from . import content, exported, guard, launch, mirror, package, sharing, submodules, virtualenv
 from .commands import run
 from .contract import Contract
-from .copy_of import Copy
 from .failure import Failure
 from .files import sync_folder, write_json, write_text
 from .journal import now
 from .release import Release, forget_old_records
+from .repository_copy import Copy
 
 ROOM = 2**20  # bytes that records need
 FILES = 100  # and files

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from . import git_address
 from .contract import Contract
-from .copy_of import Copy
 from .failure import Failure
 from .foreign import brief
+from .repository_copy import Copy
 
 FILE = ".gitmodules"
 DEEPEST = 5  # submodules within submodules
