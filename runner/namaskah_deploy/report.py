@@ -26,6 +26,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("shared paths that are NOT backed up", "preflight", ("not_backed_up",)),
     ("idle in a transaction before the migrations", "preflight", ("idle",)),
     ("static files without a place in the pool", "preparation", ("unpooled",)),
+    ("backups log in", "backup", ("login",)),
     ("backup", "backup", ("id",)),
     ("files archived", "backup", ("archive", "files")),
     ("backup proof", "backup", ("proof",)),

@@ -31,21 +31,27 @@ def test_what_is_agreed_by_default_fits() -> None:
 @pytest.mark.fault("times that cannot fit", ends="refused")
 def test_a_worker_that_stops_slowly_fits_neither_into_the_step_nor_into_the_time_to_confirm() -> None:
     step, confirm = told(worker={"stop_timeout": 600})
-    assert step.startswith("a switch may take 636 s (worker stop_timeout 600 + beat stop_timeout 30 + settle 6), and")
+    armed = "worker stop_timeout 600 + beat stop_timeout 30 + namaskah_settle 6), and"
+    assert step.startswith(f"a switch may take 672 s (web boot_timeout 30 + namaskah_settle 6 + {armed}")
     assert "namaskah_step_timeout ends it after 120 s" in step
-    assert "above 636" in step
-    assert "returns after 190 s" in confirm
+    assert "set namaskah_step_timeout above 672" in step
+    assert "or lower the worker stop_timeout" in step
+    assert confirm.startswith(f"a switch may take 636 s ({armed}")
+    assert "return after 190 s" in confirm
     assert told({**FLEET, "step_timeout": 700}, worker={"stop_timeout": 600}, confirm_timeout=900) == []
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ({"web": {"boot_timeout": 200}}, ["namaskah_step_timeout gives 120 s"]),
+        ({"web": {"boot_timeout": 200}}, ["web boot_timeout 200 + namaskah_settle 6 + worker"]),
         (
             {"web": {"boot_timeout": 200}, "switch": "restart"},
-            ["step_timeout gives 120 s", "confirm_timeout gives 190 s"],
+            ["namaskah_step_timeout ends it after 120 s", "namaskah_confirm_timeout lets"],
         ),
+        # Each fits alone, and what a switch does one after the other does not.
+        ({"web": {"boot_timeout": 40}, "worker": {"stop_timeout": 45}}, ["a switch may take 127 s"]),
+        ({"web": {"stop_timeout": 60, "boot_timeout": 90}, "switch": "restart"}, ["web boot_timeout 90"]),
         ({"switch": "restart", "web": {"stop_timeout": 100}}, ["web stop_timeout 100 + worker stop_timeout 30"]),
         ({"preset": "asgi", "migrate_lock_timeout": 1000}, ["namaskah_migrate_lock_timeout"]),
     ],

@@ -40,7 +40,7 @@ def prover(guarded: Guarded) -> Iterator[Host]:
     names = ("owner", "app", "backup")
     made = [f"CREATE ROLE dashboard_{name}" for name in names]
     sql(host, *made, f"CREATE ROLE dashboard_proof LOGIN CREATEDB PASSWORD '{SECRET}'")
-    own = {path: database.read(path) for path in FILES}
+    own = {path: database.run(["cat", path], check=False).stdout for path in FILES}
     place = f"[{SERVICE}]\nhost={host.address}\nuser=dashboard_proof\ndbname=postgres\n"
     keep(database, FILES[0], own[FILES[0]] + place)
     keep(database, FILES[1], f"{host.address}:5432:*:dashboard_proof:{SECRET}\n" + own[FILES[1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from tests.support.lab.provision.database import by_service, from_app
 from tests.support.lab.provision.fleet import Fleet, as_user
 
 pytestmark = pytest.mark.lab
+HBA = "/etc/postgresql/15/main/pg_hba.conf"
+SCRATCH = re.compile(r"namaskah_proof_[0-9a-f]{10}\b")
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +112,30 @@ def test_backup_cannot(migrated: Fleet, sql: str, open_up: str) -> None:
 
 
 def test_proof_makes_scratch_databases_and_nothing_else(migrated: Fleet) -> None:
-    done = by_service(migrated, "proof", "CREATE DATABASE scratch; SELECT current_setting('data_directory');")
+    name = SCRATCH.search(migrated.database.read(HBA))
+    assert name
+    statements = f"CREATE DATABASE {name[0]}; CREATE DATABASE another; SELECT current_setting('data_directory');"
+    done = by_service(migrated, "proof", statements)
     assert done.returncode == 0, done.stderr
-    made = by_service(migrated, "proof", "CREATE TABLE t (id int); DROP TABLE t;", "scratch")
+    made = by_service(migrated, "proof", "CREATE TABLE t (id int); DROP TABLE t;", name[0])
     assert made.returncode == 0, made.stderr
-    assert by_service(migrated, "proof", "DROP DATABASE scratch;").returncode == 0
-    refused = by_service(migrated, "proof", "SELECT 1;", "dashboard")
-    assert refused.returncode == 2
-    assert "does not have CONNECT privilege" in refused.stderr
+    for elsewhere in ("dashboard", "another", "template1"):
+        refused = by_service(migrated, "proof", "SELECT 1;", elsewhere)
+        assert refused.returncode == 2
+        assert "Peer authentication failed" in refused.stderr
+    assert by_service(migrated, "proof", f"DROP DATABASE {name[0]}; DROP DATABASE another;").returncode == 0
     assert "permission denied" in by_service(migrated, "proof", "CREATE ROLE mine;").stderr
+
+
+@pytest.mark.fault("role changed by SQL of the application", ends="unharmed", where="its password and settings")
+@pytest.mark.parametrize("role", ["backup", "proof"])
+def test_a_role_whose_password_was_changed_logs_in(fleet: Fleet, role: str) -> None:
+    """Whoever runs as the role may change both; by who asks, the deploy user comes in all the same."""
+    open_up = "SET default_transaction_read_only = off;"
+    changed = by_service(fleet, role, f"{open_up} ALTER ROLE CURRENT_USER PASSWORD 'another-password-1';")
+    assert changed.returncode == 0, changed.stderr
+    assert by_service(fleet, role, "SELECT 1;").stdout == "1\n"
+    assert fleet.part("database", fleet.database) == 1, "the password is taken away again"
 
 
 def test_roles_are_known_only_where_they_work(fleet: Fleet) -> None:
@@ -169,8 +187,8 @@ def test_rights_in_the_archive_come_and_go_with_the_stanza(fleet: Fleet) -> None
     assert fleet.changes(*here, provision_parts=parts)[fleet.database.name] > 0
     assert "pgbackrest" not in fleet.database.run(["sudo", "--list", "--other-user", "deploy"]).stdout
     gone = by_service(fleet, "backup", name, "postgres")
-    assert gone.returncode == 2, "its password was taken out of .pgpass"
-    assert "password authentication failed" in gone.stderr
+    assert gone.returncode == 2
+    assert "Peer authentication failed" in gone.stderr
 
 
 @pytest.mark.parametrize("password", ["", "short", "with a space in it", "Grüße-an-alle-Leser"])

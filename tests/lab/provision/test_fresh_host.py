@@ -43,7 +43,6 @@ APP_LAYOUT = {
 DATABASE_LAYOUT = {
     ROOT: "755 deploy deploy",
     f"/var/backups/{APP}": "700 deploy deploy",
-    "/home/deploy/.pgpass": "600 deploy deploy",
     "/home/deploy/.pg_service.conf": "600 deploy deploy",
 }
 

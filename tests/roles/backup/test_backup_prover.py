@@ -55,6 +55,26 @@ def test_room_that_the_role_may_not_ask_for_is_unknown(filled: Cluster, backups:
     assert backups.make()["notes"] == []
 
 
+@pytest.mark.fault("role changed by SQL of the application", ends="unharmed", where="its settings")
+def test_a_role_that_a_proof_changed_proves_the_next_backup(filled: Cluster, backups: Backups) -> None:
+    """A constraint of the application runs as the role of proofs, which may change settings of its own."""
+    settings = ("default_transaction_read_only = on", "statement_timeout = 1", "lock_timeout = 1")
+    alter = "".join(f"EXECUTE 'ALTER ROLE '||current_user||' SET {one}';" for one in settings)
+    body = f"BEGIN IF current_user = 'prover' THEN {alter} END IF; RETURN true; END"
+    filled.sql(
+        f"CREATE FUNCTION harmful() RETURNS bool LANGUAGE plpgsql AS $f$ {body} $f$",
+        "CREATE TABLE trap (id int CHECK (harmful()))",
+        "INSERT INTO trap VALUES (1)",
+        role="owner",
+    )
+    try:
+        assert backups.make()["proof"] == "proved"
+        assert "statement_timeout" in filled.sql("SELECT rolconfig FROM pg_roles WHERE rolname = 'prover'")
+        assert backups.make()["proof"] == "proved"
+    finally:
+        filled.sql("DROP TABLE trap", "DROP FUNCTION harmful", "ALTER ROLE prover RESET ALL")
+
+
 @pytest.mark.fault("backup not restorable", ends="found")
 def test_role_that_the_other_server_has_not_is_named(proved_elsewhere: Backups, elsewhere: Cluster) -> None:
     elsewhere.sql("DROP ROLE app", database="postgres")

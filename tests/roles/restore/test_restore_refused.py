@@ -71,6 +71,19 @@ def test_superusers_sessions_are_named(shop: Cluster, restores: Restores) -> Non
     assert restores.restore("")["phase"] == "confirmed"
 
 
+@pytest.mark.fault("swap interrupted", ends="refused", where="session of a role that is not the application's")
+def test_sessions_of_strangers_are_named(shop: Cluster, restores: Restores) -> None:
+    shop.sql("CREATE ROLE analyst LOGIN", "GRANT CONNECT ON DATABASE shop TO analyst")
+    try:
+        with session(shop, "analyst", "SELECT 1"):
+            failure = restores.refused("")
+            assert "analyst (process" in failure.why
+            shop.sql("GRANT analyst TO restorer")
+            assert restores.restore("")["phase"] == "confirmed"
+    finally:
+        shop.sql("DROP OWNED BY analyst", "DROP ROLE analyst")
+
+
 @pytest.mark.fault("swap interrupted", ends="refused", where="client idle in a transaction")
 def test_clients_idle_in_a_transaction_are_refused_or_ended_by_policy(shop: Cluster, restores: Restores) -> None:
     with session(shop, "owner", "BEGIN; INSERT INTO payments VALUES (7)"):

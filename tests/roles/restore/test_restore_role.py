@@ -31,11 +31,11 @@ def test_role_restores_swaps_and_swaps_back(shop: Cluster, restores: Restores) -
 
 
 def test_role_says_what_the_restoring_role_lacks(shop: Cluster, restores: Restores) -> None:
-    shop.sql("ALTER ROLE restorer NOCREATEDB", "REVOKE pg_signal_backend, owner FROM restorer", database="postgres")
+    shop.sql("ALTER ROLE restorer NOCREATEDB", "REVOKE pg_read_all_stats, owner FROM restorer", database="postgres")
     try:
         failure = played(restores, role("list", "backup"), role("check")).failure()
     finally:
-        shop.sql("ALTER ROLE restorer CREATEDB", "GRANT pg_signal_backend, owner TO restorer", database="postgres")
+        shop.sql("ALTER ROLE restorer CREATEDB", "GRANT pg_read_all_stats, owner TO restorer", database="postgres")
     assert failure["class"] == "refused"
-    for words in ('ALTER ROLE "restorer" CREATEDB', "GRANT pg_signal_backend", 'GRANT "owner" TO "restorer"'):
+    for words in ('ALTER ROLE "restorer" CREATEDB', "GRANT pg_read_all_stats", 'GRANT "owner" TO "restorer"'):
         assert words in failure["why"]

@@ -41,6 +41,7 @@ HOST = {
     "folder not writable": "a folder that a run writes to belongs to somebody else",
     "sudo line missing": "one exact line of the host's sudoers is gone",
     "right too much": "a privileged command that is in no line of sudoers",
+    "role changed by SQL of the application": "a proof restores SQL of the application that alters the role it runs as",
     "write where one may not": "a user writes to what belongs to another",
     "link planted in a shared folder": "the application's user replaces a shared folder by a link",
     "wrong inventory": "hosts of another environment, none, or one host twice",

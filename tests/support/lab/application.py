@@ -112,7 +112,7 @@ class Application:
             "provision_deploy_authorized_keys": [self.lab.keys.public_line],
             **{
                 f"provision_database_{role}_password": f"{database}{role}-Secret-1"
-                for role in ("owner", "app", "backup", "proof", "restore")
+                for role in ("owner", "app")
             },
             "provision_database_restore": f"{database}restore",
             "provision_environment": {

@@ -25,7 +25,7 @@ from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.wheels import WHEEL_PORT
 from tests.support.project import ROOT
 
-ROLES = ("owner", "app", "backup", "proof")
+ROLES = ("owner", "app")  # that log in with a password
 NAMES = ("vault password", "secret key", "api token", "websocket", "package index", *(f"role {one}" for one in ROLES))
 HARD = ":\\@/%'\"+&=#$~"  # what quoting, escaping, .pgpass and addresses each have a rule for
 # Services drain for a moment only.

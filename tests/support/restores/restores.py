@@ -26,7 +26,7 @@ RESTORER = "sentinel-restorer-5d20"
 MORE = {"max_connections": "160", "max_prepared_transactions": "4", "wal_level": "logical"}
 GRANTS = [
     "CREATE ROLE restorer LOGIN CREATEDB PASSWORD '{0}'",
-    "GRANT owner, pg_signal_backend, pg_read_all_stats, pg_read_all_settings TO restorer",
+    "GRANT owner, app, reader, pg_read_all_stats, pg_read_all_settings TO restorer",
 ]
 
 

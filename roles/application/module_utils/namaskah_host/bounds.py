@@ -24,6 +24,37 @@ def waiting(contract: Contract) -> float:
     return max(LOCK, stopping(services) + sum(boots) + 2 * float(contract.settle))
 
 
+def _beside(contract: Contract, services: Iterable[Service]) -> Iterator[tuple[str, float]]:
+    """Yield what a switch waits for before it is armed: what may run twice is started beside what runs."""
+    boots = {service.name: service.boot_timeout for service in services if service.overlap and service.health}
+    if boots:  # they start at the same moment
+        slowest = max(boots, key=lambda name: boots[name])
+        yield f"{slowest} boot_timeout", boots[slowest]
+        yield "namaskah_settle", float(contract.settle)
+
+
+def _parts(contract: Contract, services: Iterable[Service]) -> Iterator[tuple[str, float]]:
+    """Yield what an armed switch waits for at most: what may not run twice is stopped in turn, then started."""
+    alone = [service for service in services if not service.overlap]
+    for service in alone:
+        yield f"{service.name} stop_timeout", service.stop_timeout
+    boots = {service.name: service.boot_timeout for service in alone if service.health}
+    if boots:
+        slowest = max(boots, key=lambda name: boots[name])
+        yield f"{slowest} boot_timeout", boots[slowest]
+    if alone:
+        yield "namaskah_settle", float(contract.settle)
+
+
+def _unfit(parts: list[tuple[str, float]], bound: float, name: str, ends: str) -> Iterator[Complaint]:
+    needed = sum(seconds for _, seconds in parts)
+    if bound and needed > bound:
+        told = " + ".join(f"{part} {seconds:g}" for part, seconds in parts)
+        longest = max(parts, key=lambda part: part[1])[0]
+        why = f"a switch may take {needed:g} s ({told}), and {name} {ends}"
+        yield NAME, why, f"set {name} above {needed:g}, with room for what is checked meanwhile, or lower the {longest}"
+
+
 def examine(contract: Contract, given: Mapping[str, Any]) -> Iterator[Complaint]:
     """Return which bounds cannot hold what they bound, with the numbers.
 
@@ -31,32 +62,12 @@ def examine(contract: Contract, given: Mapping[str, Any]) -> Iterator[Complaint]
     nothing. Waves that follow add their own time, so the last one is looked at.
     """
     services = contract.services_of(contract.services)
-    stops = {service.name: service.stop_timeout for service in services if not service.overlap}
-    settle = float(contract.settle)
-    needed = stopping(services) + settle
-    told = " + ".join([*(f"{name} stop_timeout {seconds:g}" for name, seconds in stops.items()), f"settle {settle:g}"])
+    armed = list(_parts(contract, services))
     step = float(given.get("step_timeout") or 0)
-    if stops and step and needed > step:
-        yield (
-            NAME,
-            f"a switch may take {needed:g} s ({told}), and namaskah_step_timeout ends it after {step:g} s",
-            f"set namaskah_step_timeout above {needed:g}, with room for boot_timeout, or lower the stop_timeout",
-        )
     confirm = float(contract.confirm_timeout) + float(given.get("host_seconds") or 0) * int(given.get("hosts") or 0)
-    if stops and needed > confirm:
-        bound = f"{confirm:g} s (namaskah_confirm_timeout + namaskah_host_seconds for each host)"
-        yield (
-            NAME,
-            f"a switch may take {needed:g} s ({told}), and an unconfirmed one returns after {bound}",
-            f"set namaskah_confirm_timeout above {needed:g}, with room for the checks, or lower the stop_timeout",
-        )
-    for service in services:
-        boot = service.boot_timeout if service.health else 0
-        for name, bounding in (("namaskah_step_timeout", step), ("namaskah_confirm_timeout", confirm)):
-            armed = name == "namaskah_step_timeout" or not service.overlap  # the others start before it is armed
-            if armed and bounding and boot > bounding:
-                why = f"{service.name} may take {boot:g} s to boot (boot_timeout), {name} gives {bounding:g} s"
-                yield NAME, why, f"set {name} above {boot:g}, or lower the boot_timeout of {service.name}"
+    bound = f"{confirm:g} s (namaskah_confirm_timeout + namaskah_host_seconds for each host)"
+    yield from _unfit([*_beside(contract, services), *armed], step, "namaskah_step_timeout", f"ends it after {step:g} s")
+    yield from _unfit(armed, confirm, "namaskah_confirm_timeout", f"lets an unconfirmed one return after {bound}")
     lock, timeout = float(contract.migrate_lock_timeout), float(contract.migrate_timeout)
     if contract.migrate_command and lock > timeout:
         why = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,24 +16,13 @@ from .dump import jobs
 from .manifest import WARM
 from .session import Session, address
 from .settings import Settings
-from .tools import Tools
+from .tools import WRITING, Tools
 
 MAINTENANCE = "postgres"
 _SHOWN = 12
 # A scratch database is thrown away after a crash, so it need not wait for the disk at each commit.
-_FAST = {"PGOPTIONS": "-c synchronous_commit=off -c statement_timeout=0 -c maintenance_work_mem=128MB"}
+FAST = {"PGOPTIONS": f"{WRITING} -c synchronous_commit=off -c maintenance_work_mem=128MB"}
 _NEXT = "do not release on this backup; mend the cause and make a new one"
-
-
-def prefix(settings: Settings) -> str:
-    """How the names of scratch databases begin that this backup root, and no other, makes."""
-    place = f"{settings.contract['environment']}/{settings.contract['app']}/{settings.contract['host']}/{settings.root}"
-    return f"namaskah_proof_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
-
-
-def warm_prefix(settings: Settings) -> str:
-    """How the names of proved copies begin that this backup root keeps."""
-    return prefix(settings).replace("proof", "warm", 1)
 
 
 def check(tools: Tools, settings: Settings, size: int, others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
@@ -63,17 +51,18 @@ def prove(tools: Tools, settings: Settings, path: Path, wanted: Mapping[str, Any
     settings say so (`kept` of the result). The caller holds the lock of the backup root, so scratch databases of its
     name are left over and dropped first. Raises Failure.
     """
+    tools = tools.writing()
     notes = [f"scratch database {name} was left by a killed backup" for name in _sweep(tools, settings)]
     known = wanted["fingerprint"]["roles"]
     owners = _can_give_owners(tools, settings, known, wanted.get("owners", known))
     started = time.monotonic()
     owner = wanted.get("owner", "") if owners else ""
-    with _scratch(tools, settings, wanted, prefix(settings) + backup_id.lower().replace("-", "_"), owner) as name:
+    with _scratch(tools, settings, wanted, settings.scratch("proof"), owner) as name:
         restore(tools, settings, path, name, owners=owners)
         restored = time.monotonic()
         notes += compare(tools, settings, name, wanted)
         compared = time.monotonic()
-        kept = _kept(tools, settings, name) if settings.keep_proof else ""
+        kept = _kept(tools, settings, name, backup_id) if settings.keep_proof else ""
     return {
         **({"kept": kept} if kept else {}),
         "state": "proved",
@@ -96,7 +85,7 @@ def restore(tools: Tools, settings: Settings, path: Path, name: str, *, owners: 
     words += [f"--dbname={address(settings.proof_service, name)}", str(path)]
     what = "The backup cannot be restored"
     next_step = f"{_NEXT}; for an extension that only a superuser creates see backup_proof_template"
-    tools.run(words, timeout=settings.left(), what=what, where=str(path), next_step=next_step, env=_FAST)
+    tools.run(words, timeout=settings.left(), what=what, where=str(path), next_step=next_step, env=FAST)
 
 
 def compare(tools: Tools, settings: Settings, name: str, wanted: Mapping[str, Any]) -> list[str]:
@@ -129,7 +118,7 @@ def _sweep(tools: Tools, settings: Settings) -> list[str]:
     with _maintenance(tools, settings) as server:
         left: list[str] = [
             name
-            for beginning in (prefix(settings), warm_prefix(settings))
+            for beginning in (settings.scratch("proof"), settings.scratch("warm"))
             for name in server.ask(queries.SCRATCH.format(prefix=queries.literal(beginning)))
             if name not in known
         ]
@@ -180,11 +169,11 @@ def _scratch(tools: Tools, settings: Settings, wanted: Mapping[str, Any], name: 
         drop(tools, settings, name)
 
 
-def _kept(tools: Tools, settings: Settings, name: str) -> str:
+def _kept(tools: Tools, settings: Settings, name: str, backup_id: str) -> str:
     """Make the proved copy ready to serve, and give it the name under which it stays."""
     with Session(tools, settings, settings.proof_service, name) as session:
         session.do("ANALYZE")
-    kept = name.replace(prefix(settings), warm_prefix(settings), 1)
+    kept = f"{settings.scratch('warm')}_{backup_id.lower().replace('-', '_')}"
     with _maintenance(tools, settings) as server:
         server.do(f"ALTER DATABASE {name} RENAME TO {kept}")
     return kept
@@ -208,4 +197,4 @@ def drop(tools: Tools, settings: Settings, name: str) -> None:
     words = ["dropdb", "--no-password", "--if-exists", "--force"]
     words += [f"--maintenance-db={address(settings.proof_service, MAINTENANCE)}", name]
     with contextlib.suppress(CommandTimeoutError):
-        tools.start(words).finish(60)
+        tools.writing().start(words).finish(60)

@@ -205,6 +205,8 @@ SELECT json_build_object(
     'folder', CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory') END)
 FROM pg_roles r WHERE r.rolname = current_user"""
 
+ADDRESS = "SELECT to_json(host(inet_server_addr()))"  # null by a socket
+
 SCRATCH = """
 SELECT coalesce(json_agg(datname), '[]') FROM pg_database WHERE starts_with(datname, {prefix})"""
 

@@ -136,6 +136,11 @@ class Session:
             next_step = (
                 "start the server, or correct its entry in the service file, .pgpass or pg_hba.conf; then try again"
             )
+            if "authentication failed" in why:
+                next_step = (
+                    "provision again, which sets the role's login; look for functions in constraints of the "
+                    "application that ALTER ROLE: a proof runs them"
+                )
             return Failure("unreachable", "The database does not answer", self._where, why, next_step)
         return Failure("failed", "A question to the database failed", self._where, why, "mend the cause and try again")
 

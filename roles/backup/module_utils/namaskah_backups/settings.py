@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -62,6 +63,14 @@ class Settings:
     def where(self) -> str:
         """The database in an operator's words."""
         return f"PostgreSQL service {self.service} on {self.contract['host']}"
+
+    def scratch(self, kind: str) -> str:
+        """The name of a database of some kind that this backup root, and no other, makes.
+
+        Fixed, for pg_hba.conf names it (roles/provision/vars): a role that runs an application's SQL enters no other.
+        """
+        place = f"{self.contract['environment']}/{self.contract['app']}/{self.contract['host']}/{self.root}"
+        return f"namaskah_{kind}_{hashlib.sha256(place.encode()).hexdigest()[:10]}"
 
     def left(self) -> float:
         """Seconds until the whole backup has to be done; raises Failure (timeout) when there are none."""

@@ -53,7 +53,7 @@ def check_server(
     Where it is not, the room is unknown (`free` is None), and `elsewhere` is the address of the other host.
     """
     unknown = {"folder": folder, "free": None, "needed": int(content * margin)}
-    if not _is_here(address):
+    if not is_here(address):
         return {**unknown, "elsewhere": address}
     if not folder:
         return unknown
@@ -79,7 +79,7 @@ def _is_beside(folder: Path, other: Mapping[str, Any]) -> bool:
     return other["free"] is not None and Path(other["folder"]).stat().st_dev == folder.stat().st_dev
 
 
-def _is_here(address: str | None) -> bool:
+def is_here(address: str | None) -> bool:
     """Whether the server's address is one of this machine: a socket, the loopback, or one that can be bound here."""
     if address is None or ipaddress.ip_address(address).is_loopback:
         return True

@@ -34,6 +34,10 @@ from .settings import Settings
 from .tools import Tools, candidates, choose
 
 ALWAYS_BEFORE = 64 << 20  # bytes: so small a database is restored within seconds, whatever the policy
+_OLD_LOGIN = (
+    "by a password, on the server's own host: `namaskah-deploy provision ENV` lets them log in by who asks, "
+    "so that no changed password stops the next backup"
+)
 _UNPROVED = ("pending", "failed")
 _Value = TypeVar("_Value")
 
@@ -48,7 +52,9 @@ def check(settings: Settings) -> dict[str, Any]:
     tools, database = _meet(settings)
     with Session(tools, settings, settings.service) as session:
         rooms += _check_database(settings, tools, database, catalogue.relations(session), others=rooms)
-    return {"rooms": rooms, "database": database.facts, "client": tools.version, "proof": _when(settings, database)}
+        place = session.ask(queries.ADDRESS)
+    told = {"rooms": rooms, "database": database.facts, "client": tools.version, "proof": _when(settings, database)}
+    return told | ({"login": _OLD_LOGIN} if place is not None and space.is_here(place) else {})
 
 
 def make(settings: Settings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pwd
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible.module_utils.namaskah_command import CommandTimeoutError, Done, Program, readable
@@ -18,6 +18,15 @@ from .settings import Settings
 _DEBIAN = Path("/usr/lib/postgresql")
 _NEEDED = ("psql", "pg_dump", "pg_restore", "createdb", "dropdb")
 _INHERITED = ("PATH", "PGSYSCONFDIR", "PGSERVICEFILE", "PGPASSFILE", "PGSSLROOTCERT", "TMPDIR")
+# What the settings of a role may not decide: SQL of the application that a proof ran may have changed its role's own.
+WRITING = " ".join(
+    f"-c {setting}"
+    for setting in (
+        *("role=none", "default_transaction_read_only=off", "default_transaction_isolation=read\\ committed"),
+        *("statement_timeout=0", "lock_timeout=0", "idle_in_transaction_session_timeout=0"),
+        *("default_tablespace=", "temp_tablespaces="),
+    )
+)
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
 
 
@@ -34,6 +43,10 @@ class Tools:
     def major(self) -> int:
         """PostgreSQL's major version of these programs."""
         return int(self.version.split(".")[0])
+
+    def writing(self) -> Tools:
+        """The same programs for a role that makes databases, whatever settings that role was given."""
+        return replace(self, env={**self.env, "PGOPTIONS": WRITING})
 
     def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Program:
         """Start one of the programs. It holds the lock, so that it is held as long as anybody works for it."""

@@ -21,7 +21,6 @@ from . import properties, queries, rights
 from .settings import Asked
 
 _NEXT = "nothing was changed; mend the cause and try again"
-_FAST = {"PGOPTIONS": "-c synchronous_commit=off -c statement_timeout=0 -c maintenance_work_mem=128MB"}
 
 
 def create(tools: Tools, asked: Asked, wanted: Mapping[str, Any], like: properties.Properties, name: str) -> None:
@@ -60,7 +59,7 @@ def fill(tools: Tools, asked: Asked, path: Path, name: str) -> None:
         words += ["--no-subscriptions", f"--use-list={chosen}"]
         words += [f"--dbname={address(asked.service, name)}", str(path)]
         what = "The backup cannot be restored"
-        tools.run(words, timeout=asked.backup.left(), what=what, where=str(path), next_step=_NEXT, env=_FAST)
+        tools.run(words, timeout=asked.backup.left(), what=what, where=str(path), next_step=_NEXT, env=proof.FAST)
 
 
 @contextlib.contextmanager
@@ -106,7 +105,9 @@ def drop(tools: Tools, asked: Asked, name: str) -> None:
 
 def sweep(tools: Tools, asked: Asked, server: Session, keep: str = "") -> list[str]:
     """Drop the databases that killed restores of this root left; their names."""
-    left = server.ask(backup_queries.SCRATCH.format(prefix=backup_queries.literal(asked.session_name)))
+    left: list[str] = []
+    for kind in ("restore", "ref"):
+        left += server.ask(backup_queries.SCRATCH.format(prefix=backup_queries.literal(asked.scratch(kind))))
     gone = [name for name in left if name != keep]
     for name in gone:
         drop(tools, asked, name)

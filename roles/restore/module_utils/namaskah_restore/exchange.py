@@ -33,7 +33,8 @@ def swap_in(asked: Asked, *, final: bool) -> dict[str, Any]:
             obstacles = rights.check_obstacles(server, asked, live)
             properties.carry(server, properties.read(server, live), new)
             copy.check_same(server, properties.read(server, live), new)
-            record["old"] = _dated(swap.databases(server), live, "before")
+            put_by(server, asked, live, "before")
+            record["old"] = asked.scratch("aside")
             record["final"] = final
             record["ended"] = obstacles["idle"]
             record["since"] = "{0}:{0}:".format(server.ask(queries.NOW)["next"])
@@ -78,7 +79,23 @@ def reported(tools: Tools, asked: Asked, server: Session, record: Record) -> Rec
         record["notes"] = [*record["notes"], note]
     finally:
         swap.open_to_clients(server, record["old"], allowed=False)
+    record["kept"] = record["old"] = put_by(server, asked, record["live"], "before") or record["old"]
     return records.write(asked, record, record["phase"])
+
+
+def put_by(server: Session, asked: Asked, live: str, word: str) -> str:
+    """Give the database that a swap set aside the dated name under which it stays; "" where there is none.
+
+    It has a fixed one first: only that one may the restoring role enter to read what it held (pg_hba.conf). One that
+    cannot be renamed now is by the next swap.
+    """
+    with contextlib.suppress(Failure):
+        known = swap.databases(server)
+        if asked.scratch("aside") in known:
+            dated = _dated(known, live, word)
+            server.do(f"ALTER DATABASE {asked.scratch('aside')} RENAME TO {queries.name(dated)}")
+            return dated
+    return ""
 
 
 def confirm(asked: Asked) -> dict[str, Any]:
@@ -115,11 +132,12 @@ def returnable(asked: Asked) -> Record:
 
 def give_back(tools: Tools, asked: Asked, server: Session, record: Record) -> Record:
     """Swap back, as far as that is still to be done, and say what the restored database was given meanwhile."""
-    known = swap.databases(server)
     live = record["live"]
-    if swap.name_of(known, record["live_oid"]) != live:
+    if swap.name_of(swap.databases(server), record["live_oid"]) != live:
         before = record["phase"]
-        record.setdefault("aside", _dated(known, live, "restored"))
+        put_by(server, asked, live, "before")  # a swap that was killed had not come to it
+        record["old"] = swap.name_of(swap.databases(server), record["live_oid"]) or record["old"]
+        record["aside"] = asked.scratch("aside")
         record = records.write(asked, record, "returning")
         try:
             with pooler.held(tools, asked, live):
@@ -130,6 +148,7 @@ def give_back(tools: Tools, asked: Asked, server: Session, record: Record) -> Re
     record["kept"] = swap.name_of(swap.databases(server), record["new_oid"])
     if record["kept"] and "since" in record:
         record = _reported_return(tools, asked, server, record)
+    record["kept"] = put_by(server, asked, live, "restored") or record["kept"]
     return records.write(asked, record, "returned")
 
 

@@ -47,9 +47,10 @@ def _mended(tools: Tools, asked: Asked, server: Session, record: Record, serving
         return exchange.give_back(tools, asked, server, record)
     if not swapped:
         return records.write(asked, record, "abandoned")
-    record["kept"] = record["old"]
+    record["kept"] = record["old"] = swap.name_of(known, record["live_oid"]) or record["old"]
     if record.get("final") or (record["release"] and record["release"] == serving):
         if record["reference"] in known:
             record = exchange.reported(tools, asked, server, records.write(asked, record, "swapped"))
+        record["kept"] = exchange.put_by(server, asked, record["live"], "before") or record["kept"]
         return records.write(asked, record, "confirmed")
     return exchange.give_back(tools, asked, server, record)

@@ -64,7 +64,7 @@ def _ask(tools: Tools, asked: Asked, command: str, good: tuple[str, ...] = ()) -
     words += [f"--dbname={address(asked.pooler_service, _CONSOLE)}", f"--command={command}"]
     where = f"pgbouncer at service {asked.pooler_service}, {command}"
     try:
-        done = tools.start(words).finish(asked.pooler_timeout)
+        done = tools.start(words, {"PGOPTIONS": ""}).finish(asked.pooler_timeout)  # a pooler takes none
     except CommandTimeoutError as error:
         raise Failure("timeout", "The pool of connections cannot be held off", where, str(error), _NEXT) from error
     if done.status != 0 and not any(word in done.err for word in good):

@@ -4,7 +4,7 @@
 ROLE = """
 SELECT json_build_object(
     'user', r.rolname, 'superuser', r.rolsuper, 'create', r.rolsuper OR r.rolcreatedb,
-    'signal', pg_has_role('pg_signal_backend', 'USAGE'), 'stats', pg_has_role('pg_read_all_stats', 'USAGE'),
+    'stats', pg_has_role('pg_read_all_stats', 'USAGE'),
     'recovering', pg_is_in_recovery(),
     'roles', (SELECT json_agg(o.rolname) FROM pg_roles o),
     'acts_for', (SELECT json_agg(o.rolname) FROM pg_roles o WHERE pg_has_role(o.oid, 'USAGE')))
@@ -80,6 +80,10 @@ SELECT json_build_object(
     'superusers', (SELECT coalesce(json_agg(format('%s (process %s, %s)', a.usename, a.pid, a.application_name)), '[]')
         FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
         WHERE a.datname = {name} AND r.rolsuper AND a.pid <> pg_backend_pid()),
+    'others', (SELECT coalesce(json_agg(format('%s (process %s, %s)', a.usename, a.pid, a.application_name)), '[]')
+        FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+        WHERE a.datname = {name} AND NOT r.rolsuper AND a.pid <> pg_backend_pid()
+            AND NOT (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))),
     'idle', (SELECT coalesce(json_agg(format('%s (process %s, %s) for %s s', a.usename, a.pid, a.application_name,
             extract(epoch FROM now() - a.state_change)::int)), '[]')
         FROM pg_stat_activity a WHERE a.datname = {name} AND a.state LIKE 'idle in transaction%'

@@ -36,7 +36,6 @@ def check_role(server: Session, asked: Asked, properties: Mapping[str, Any], own
     lacking = sorted(needed - set(state["acts_for"]))
     wrongs = [
         (not state["create"], f"it may not create or rename databases (ALTER ROLE {user} CREATEDB)"),
-        (not state["signal"], f"it may not end other sessions (GRANT pg_signal_backend TO {user})"),
         (not state["stats"], f"it does not see what sessions do (GRANT pg_read_all_stats TO {user})"),
         *((True, f"it has not the rights of {role} (GRANT {queries.name(role)} TO {user})") for role in lacking),
     ]
@@ -102,6 +101,12 @@ def check_obstacles(server: Session, asked: Asked, database: str) -> dict[str, A
             "end them; none may come back while the swap runs",
         ),
         (
+            bool(found["others"]),
+            "sessions of roles that the restoring role is no member of, and so may not end",
+            found["others"],
+            "end them as a superuser (SELECT pg_terminate_backend(PROCESS)), or GRANT their role to the restoring one",
+        ),
+        (
             bool(found["idle"]) and asked.idle_in_transaction == "refuse",
             "clients that are idle in a transaction",
             found["idle"],
@@ -116,7 +121,7 @@ def check_obstacles(server: Session, asked: Asked, database: str) -> dict[str, A
 
 def maintenance(tools: Tools, asked: Asked) -> Session:
     """A session of the restoring role in the database that is never restored, named so that `settle` knows it."""
-    session = Session(tools, asked.backup, asked.service, MAINTENANCE)
+    session = Session(tools.writing(), asked.backup, asked.service, MAINTENANCE)
     try:
         session.do(f"SET application_name = {literal(asked.session_name)}")
     except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,10 +59,12 @@ class Asked:
 
     @property
     def session_name(self) -> str:
-        """The name that restores of this backup root, and nobody else, give their sessions and begin databases with."""
-        contract = self.backup.contract
-        place = f"{contract['environment']}/{contract['app']}/{contract['host']}/{self.backup.root}"
-        return f"namaskah_restore_{hashlib.sha256(place.encode()).hexdigest()[:10]}_"
+        """The name that restores of this backup root, and nobody else, give their sessions."""
+        return f"{self.scratch('restore')}_"
+
+    def scratch(self, kind: str) -> str:
+        """The name of a database that a restore makes or reads: `restore` (the new one), `ref` or `aside`."""
+        return self.backup.scratch(kind)
 
     @property
     def where(self) -> str:

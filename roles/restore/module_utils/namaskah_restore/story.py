@@ -101,14 +101,13 @@ def _taken_up(tools: Tools, asked: Asked, backup: Backup, live: str, release: st
 def _begin(asked: Asked, backup: Backup, live: str, like: Mapping[str, Any], release: str) -> Record:
     with room.folder_of_new(replace(asked.backup, root=_made(asked))) as folder:
         pass
-    name = asked.session_name + folder.name.lower().replace("-", "_")
     record = {
         "id": folder.name,
         "backup": backup.id,
         "live": live,
         "live_oid": like["oid"],
-        "new": name,
-        "reference": f"{name}_ref",
+        "new": asked.scratch("restore"),
+        "reference": asked.scratch("ref"),
         "release": release,
         "of": backup.content["live"],
         "notes": [],
