@@ -50,6 +50,7 @@ class Ingredients:
         self.release = release
         self.environment = environment
         self.unknown: list[str] = []
+        self._read: list[Path] = []
         self._sums = hashlib.sha256()
 
     @property
@@ -152,6 +153,10 @@ class Ingredients:
         """Add the content of a file or a folder; what is not there is pip's to complain of."""
         try:
             place = Path(os.path.realpath(path))
+            if place in self._read:  # an index that a variable names as well as a file, and may be large
+                self.add("again", str(self._read.index(place)))
+                return
+            self._read.append(place)
             if place.is_file():
                 self.add("path", _digest(place))
             elif place.is_dir():
