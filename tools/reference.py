@@ -47,7 +47,7 @@ def command_line() -> str:
 def variables() -> str:
     """Return the page about the variables of the roles."""
     lines = ["# Variables of the roles", "", MADE]
-    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"), key=lambda path: path.parts[-3] != "application"):
+    for path in sorted(ROOT.glob("roles/*/meta/*_specs.yml"), key=lambda path: path.parts[-3] != "application"):
         specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
         for entry, spec in specs.items():
             name = path.parts[-3] if entry in ("main", "settle") else f"{path.parts[-3]}, {entry}"

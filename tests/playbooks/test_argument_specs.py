@@ -1,4 +1,4 @@
-"""Do a role's contract (meta/argument_specs.yml) and its manual (defaults/main.yml) say the same?
+"""Do a role's contract (meta/*_specs.yml) and its manual (defaults/main.yml) say the same?
 
 A spec sets no defaults and accepts unknown variables, so a variable that stands in one file only would be either
 undocumented or without a value. Variables that all roles share have their manual in the role `application`.
@@ -35,8 +35,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def spec_of(role: Path) -> dict[str, Any]:
-    entries = read(role / "meta" / "argument_specs.yml")["argument_specs"]
-    found: dict[str, Any] = entries["settle" if role.name == "application" else "main"]
+    own = role.name == "application"  # which each of the others depends on
+    entries = read(role / "meta" / ("contract_specs.yml" if own else "argument_specs.yml"))["argument_specs"]
+    found: dict[str, Any] = entries["settle" if own else "main"]
     return found
 
 

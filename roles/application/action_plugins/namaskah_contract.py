@@ -2,7 +2,7 @@
 
 Ansible checks a role's arguments when it comes to the role. For a release that is too late: a wrong word about the
 validation of hosts would be found after the switch. So everything that is written in the inventory is compared here,
-before anything else, with the specs of all roles (meta/argument_specs.yml). Variables of the role `application` are
+before anything else, with the specs of all roles (meta/*_specs.yml). Variables of the role `application` are
 compared whole, with their defaults; of the others what is written, for some get their values from the run itself.
 
 What provisioning needs is left to it: a release must not ask for secrets that it has no use for. And what cannot be
@@ -128,7 +128,7 @@ def encrypted(path: str) -> bool:
 def specs() -> dict[str, dict[str, Any]]:
     """Return the options of each role, from all its entry points; what a run itself gives is required of nobody."""
     found = {}
-    for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+    for file in sorted(ROLES.glob("*/meta/*_specs.yml")):
         role = file.parts[-3]
         if role == APART:
             continue

@@ -14,7 +14,7 @@ DOCUMENTATION = r"""
 module: namaskah_variables
 short_description: Refuse variables that look like ours and that nothing reads
 description:
-  - Runs on the controller. Compares names with the contracts of all roles (meta/argument_specs.yml) and names the
+  - Runs on the controller. Compares names with the contracts of all roles (meta/*_specs.yml) and names the
     nearest known one.
 options:
   names: {description: Names of the variables of all hosts., type: list, elements: str, required: true}
@@ -27,7 +27,7 @@ def contracts(roles_folder: Path) -> tuple[set[str], set[str]]:
     """Return the variables of all roles, and the prefixes that belong to them."""
     known: set[str] = set()
     prefixes = {"namaskah"}
-    for file in roles_folder.glob("*/meta/argument_specs.yml"):
+    for file in roles_folder.glob("*/meta/*_specs.yml"):
         for spec in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
             known |= set(spec.get("options") or {})
     prefixes |= {name.partition("_")[0] for name in known}

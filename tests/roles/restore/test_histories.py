@@ -288,7 +288,7 @@ def test_transaction_numbers_that_have_wrapped_change_nothing(cluster: Cluster, 
                      "DELETE FROM keyed WHERE id = 7", "INSERT INTO loose VALUES ('old', 1)"):  # fmt: skip
             run(cluster, text)
         told = restores.prepare(backup)
-        copy = next(name for name in cluster.databases() if name.endswith("_ref"))
+        copy = next(name for name in cluster.databases() if name.startswith("namaskah_ref_"))
         changes = truth(read(cluster, "shop"), read(cluster, copy))
         assert numbers(changes) == {"public.keyed": (1, 5, 1), "public.loose": (1, 0, 0)}
         assert told["loss"]["rows"] == {"inserted": 2, "updated": 5, "deleted": 1}

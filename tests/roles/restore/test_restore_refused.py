@@ -101,21 +101,18 @@ def test_clients_idle_in_a_transaction_are_refused_or_ended_by_policy(shop: Clus
 @pytest.mark.fault("database: rights missing", ends="refused", where="restore")
 def test_every_missing_right_is_named_at_once(shop: Cluster, restores: Restores) -> None:
     shop.sql("ALTER ROLE app IN DATABASE shop SET work_mem = '9MB'", "ALTER ROLE restorer NOCREATEDB",
-             "REVOKE pg_read_all_stats FROM restorer", database="postgres")  # fmt: skip
+             "REVOKE pg_read_all_stats, app FROM restorer", database="postgres")  # fmt: skip
     try:
         failure = restores.refused("")
     finally:
-        shop.sql("ALTER ROLE restorer CREATEDB", "GRANT pg_read_all_stats TO restorer", database="postgres")
+        shop.sql("ALTER ROLE restorer CREATEDB", "GRANT pg_read_all_stats, app TO restorer", database="postgres")
     for words in ("CREATEDB", "pg_read_all_stats", 'GRANT "app" TO "restorer"'):
         assert words in failure.why
 
 
 def test_a_setting_of_another_role_is_carried_by_a_member_of_it(shop: Cluster, restores: Restores) -> None:
-    shop.sql("ALTER ROLE app IN DATABASE shop SET work_mem = '9MB'", "GRANT app TO restorer", database="postgres")
-    try:
-        restores.restore("")
-    finally:
-        shop.sql("REVOKE app FROM restorer", database="postgres")
+    shop.sql("ALTER ROLE app IN DATABASE shop SET work_mem = '9MB'", database="postgres")
+    restores.restore("")
     query = (
         "SELECT setconfig[1] FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
         " WHERE d.datname = 'shop' AND setrole = 'app'::regrole"

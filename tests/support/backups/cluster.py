@@ -17,7 +17,7 @@ SETTINGS = {
     "autovacuum": "off",
     "max_prepared_transactions": "3",
 }
-ACCESS = "local all admin,owner trust\nlocal all all scram-sha-256\n"
+ACCESS = "local all admin,owner,analyst trust\nlocal all all scram-sha-256\n"
 
 
 @dataclass(frozen=True)
