@@ -57,6 +57,8 @@ def _return(part: Part, recovery: Part) -> Iterator[str]:
         }
         said = words.get(state, f"NOT returned ({told.get('why', 'no reason was given')})")
         yield f"{_INDENT}{host}: {said}; serves {told.get('serving') or 'nothing'}"
+        notes = told.get("notes")
+        yield from (f"{_INDENT * 2}note: {note}" for note in (notes if isinstance(notes, list) else []))
     yield from failures(recovery)
 
 
