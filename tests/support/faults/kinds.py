@@ -149,6 +149,7 @@ DATABASE = {
 RECORDS = {
     "journal edited": "a record of the journal was changed",
     "journal: record deleted": "a record of the journal is gone",
+    "journal: end cut off": "the last records of the journal are gone, or all of them",
     "journal: records exchanged": "two records were exchanged",
     "journal: record forged": "a record was inserted",
     "journal: torn line": "the last line is half written",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from . import drain, drift, journal, lease, pausing, unfinished
@@ -11,9 +13,9 @@ from .failure import Failure
 from .files import Damaged, read_record
 from .instances import Instance
 from .release import all_of, current, on_instance
+from .switch import UNCONFIRMED, was_asked
 from .switch import known as known_switch
 from .switch import read as read_switch
-from .switch import was_asked
 
 
 def of_releases(contract: Contract) -> list[dict[str, Any]]:
@@ -61,6 +63,23 @@ def damaged(contract: Contract) -> list[Failure]:
     return found
 
 
+def cut(contract: Contract, records: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield that the journal lacks the confirmation of what is live: cut off its end, it breaks no chain.
+
+    What was moved aside as journal.jsonl.NAME counts as well, for that is what one is told to do with a broken one.
+    """
+    live, switch = current(contract), known_switch(contract)
+    record = live.record if live else {}
+    if record.get("state") != "live" or not record.get("confirmed") or (switch and switch.phase in UNCONFIRMED):
+        return
+    beside = (entry for path in sorted(contract.root.glob("journal.jsonl.*")) for entry in journal.read(path))
+    if not any((one["act"], one.get("release")) == ("confirmed", record["id"]) for one in chain(records, beside)):
+        yield (
+            f"{contract.root}/journal.jsonl does not say that {record['id']}, which is live, was confirmed: its end is "
+            "lost, or all of it; look who wrote there; it is complete again with the next release"
+        )
+
+
 def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
     """Return everything that `status` shows of a host; with `remote` also whether the live tag was moved there."""
     records = journal.read(contract.root / "journal.jsonl")
@@ -97,6 +116,7 @@ def of_host(contract: Contract, *, remote: bool = False) -> dict[str, Any]:
         "free_bytes": shutil.disk_usage(contract.root).free if contract.root.exists() else 0,
         "drift": [
             *(f"{failure.where}: {failure.why}; {failure.next_step}" for failure in damaged(contract)),
+            *cut(contract, records),
             *map(str, [*drift.found(contract), *(drift.of_tag(contract) if remote else ())]),
         ],
     }
