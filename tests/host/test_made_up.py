@@ -187,6 +187,12 @@ def test_a_made_up_record_is_read_or_refused(agreed: Contract) -> None:
     check_records(agreed, 300)
 
 
+def test_a_made_up_lease_of_another_host_is_refused_in_words(agreed: Contract) -> None:
+    choice = made_up.chance(31)
+    for _ in range(300):
+        assert lease.held(agreed, made_up.changed(choice, LEASE), "somebody else holds it").why
+
+
 def test_a_made_up_release_is_read_or_refused(agreed: Contract) -> None:
     check_releases(agreed, 300)
 

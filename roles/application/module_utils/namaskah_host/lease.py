@@ -10,7 +10,7 @@ from typing import Any
 from . import journal, locking, workers
 from .contract import Contract
 from .failure import Failure
-from .files import RECOVER, Damaged, lay_aside, lock, read_record, write_json
+from .files import RECOVER, Damaged, fits, lay_aside, lock, read_record, write_json
 from .release import adopt_records
 
 HOLD = "hold"  # the kind of a lease that an operator keeps by hand
@@ -74,15 +74,18 @@ def holder(contract: Contract) -> dict[str, Any] | None:
 
 
 def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
-    """Return the refusal that names the holder, since when, why and until when."""
+    """Return the refusal that names the holder, since when, why and until when; another host may have told of it."""
     by_hand = lease.get("kind") == HOLD
-    what = f"a hold of {lease['by']}" if by_hand else f"run {lease['run']} of {lease['by']}"
-    until = datetime.fromtimestamp(lease.get("expires", 0), UTC).isoformat(timespec="seconds")
+    what = f"a hold of {lease.get('by')}" if by_hand else f"run {lease.get('run')} of {lease.get('by')}"
+    expires = lease.get("expires", 0)
+    until = "?"
+    if fits(expires, _NEEDED["expires"]):
+        until = datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds")
     return Failure(
         "refused",
         "take the lease",
-        lease.get("host") or contract.host,
-        f"{why}: {what} since {lease['since']}"
+        str(lease.get("host") or contract.host),
+        f"{why}: {what} since {lease.get('since')}"
         + (f" ({lease['reason']})" if lease.get("reason") else "")
         + f", until {until}{'' if by_hand else ' unless it is renewed'}",
         "wait for it (--lock-wait SECONDS), or see `namaskah-deploy lock status`; "
