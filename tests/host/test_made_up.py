@@ -193,6 +193,16 @@ def test_a_made_up_lease_of_another_host_is_refused_in_words(agreed: Contract) -
         assert lease.held(agreed, made_up.changed(choice, LEASE), "somebody else holds it").why
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"r": {}}', '{"r": {"commit": "c"'])
+def test_migrations_that_were_applied_are_kept_over_a_damaged_record(agreed: Contract, text: str) -> None:
+    place = records.file_of(agreed)
+    place.write_text(text)
+    told = records.keep(agreed, Release(agreed, RELEASE), ["one"], ["one"], [], run={"id": "r", "by": "tests"})
+    assert f"{place} was damaged" in told
+    assert place.with_name("migrations.json.unreadable").read_text() == text
+    assert records.whole(agreed)[RELEASE]["applied"] == ["one"]
+
+
 def test_a_made_up_release_is_read_or_refused(agreed: Contract) -> None:
     check_releases(agreed, 300)
 

@@ -80,7 +80,7 @@ def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
     expires = lease.get("expires", 0)
     until = "?"
     if fits(expires, _NEEDED["expires"]):
-        until = datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds")
+        until = datetime.fromtimestamp(max(0, expires), UTC).isoformat(timespec="seconds")
     return Failure(
         "refused",
         "take the lease",
