@@ -16,7 +16,7 @@ def unfinished(hosts: Hosts) -> dict[str, dict[str, Mapping[str, Any]]]:
     for host, state in sorted(hosts.items()):
         found = state.get("unfinished")
         if found:
-            runs.setdefault(str(found["run"]), {})[host] = found
+            runs.setdefault(str(found.get("run") or "?"), {})[host] = found
     return runs
 
 

@@ -6,7 +6,7 @@ from typing import Any
 _LARGEST = 1e18
 """No count of bytes, and no time, is larger."""
 _TEXTS = dict.fromkeys(("id", "run", "commit", "tag", "state", "kind", "since", "confirmed"), str)
-_RECORD: dict[str, Any] = {**_TEXTS, "expires": float, "bytes": float, "marks": [str], "workers": [{}]}
+_RECORD: dict[str, Any] = {**_TEXTS, "expires": float, "bytes": float, "marks": [str], "allow": [str], "workers": [{}]}
 _STATE: dict[str, Any] = {
     **dict.fromkeys(("live", "switch", "lease", "drain", "unfinished"), _RECORD),
     **{key: [_RECORD] for key in ("releases", "backups", "verdicts")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from namaskah_deploy import backup_tables, launch, preview, resume, tables
+from namaskah_deploy.errors import Refused
 from namaskah_deploy.events import HostResult, Retry, parse
 from namaskah_deploy.redact import Redactor
 from namaskah_deploy.request import Kind
@@ -131,13 +133,15 @@ def check_made_up(count: int) -> None:
             tables.show(kind, hosts, console)
         tables.lease(hosts, console)
         preview.target_commit(hosts, "")
+        with contextlib.suppress(Refused):
+            resume.request("production", hosts, "", "ada")
         assert all([*backup_tables.lines(hosts), *preview.lines(hosts, ""), *resume.lines("production", hosts)])
 
 
 WORKER = {"program": "python", "pid": 7}
 UNFINISHED = {"run": "run-1", "by": "ada", "since": "s", "kind": "deploy", "tag": "v2", "commit": "c", "phase": "p",
               "state": "works", "switch": "armed", "returns_in": 7, "workers": [WORKER], "silent": 3, "expires_in": 9,
-              "controller": {"host": "laptop"}}  # fmt: skip
+              "controller": {"host": "laptop"}, "allow": ["drift"]}  # fmt: skip
 FULL = {**STATE, "lease": {**LEASE, "expires": 4e9}, "unfinished": UNFINISHED, "journal_break": None}
 
 
