@@ -22,8 +22,8 @@ def of(kind: Kind) -> Callable[[Hosts, Console], None]:
 def lines(hosts: Hosts) -> Iterator[str]:
     """Yield a line for each backup that pruning would remove, and for each host where it would remove none."""
     for host, state in hosts.items():
-        going = [verdict for verdict in state.get("verdicts") or [] if not verdict["stays"]]
-        yield from (f"{host}: {verdict['id']} would go ({verdict['why']})" for verdict in going)
+        going = [verdict for verdict in state.get("verdicts") or [] if not verdict.get("stays")]
+        yield from (f"{host}: {verdict.get('id')} would go ({verdict.get('why')})" for verdict in going)
         if not going:
             yield f"{host}: no backup would go"
 
@@ -58,7 +58,7 @@ def _details(hosts: Hosts, console: Console) -> None:
 
 def _pruned(hosts: Hosts, console: Console) -> None:
     rows = [
-        [host, verdict["id"], verdict["does"], verdict["why"]]
+        [host, *(verdict.get(name) or "" for name in ("id", "does", "why"))]
         for host, state in hosts.items()
         for verdict in state.get("verdicts") or []
     ]

@@ -24,7 +24,8 @@ def _broken(state: Mapping[str, Any]) -> list[str]:
         return []
     told = (
         f"the chain of its journal breaks at record {number}, which was damaged or written by hand: look at it, and at "
-        "rest move journal.jsonl in the application's root aside; until then no other host follows its confirmation"
+        "rest `mv journal.jsonl journal.jsonl.damaged` in the application's root; until then no other host "
+        "follows its confirmation"
     )
     return [told]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from namaskah_deploy import failure
+from namaskah_deploy import failure, shape
 from namaskah_deploy.failure import Failure
 from namaskah_deploy.foreign import inert
 
@@ -149,21 +149,21 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
     if name == "runner_on_start" and action != SPEC_CHECK:
         return HostStarted(at=at, phase=phase, task=task, action=action, host=host)
     if name == "runner_retry":
-        result = data.get("res") or {}
+        result = _result(data)
         return Retry(
             at=at,
             phase=phase,
             task=task,
             action=action,
             host=host,
-            attempt=int(result.get("attempts", 0)),
-            attempts=int(result.get("retries", 0)),
+            attempt=_count(result.get("attempts")),
+            attempts=_count(result.get("retries")),
             why=_said(result),
         )
     status = _status(name, data)
     if not status or (action == SPEC_CHECK and status != "failed"):
         return Other(at=at, name=name)
-    result = data.get("res") or {}
+    result = _result(data)
     reported = result.get("result")
     bad = status in ("failed", "unreachable")
     return HostResult(
@@ -174,10 +174,20 @@ def _of_task(name: str, at: datetime, data: Mapping[str, Any]) -> Event:
         host=host,
         status=status,
         seconds=float(data.get("duration") or 0),
-        result=reported if isinstance(reported, Mapping) else None,
+        result=shape.of_result(action, reported) if isinstance(reported, Mapping) else None,
         failure=failure.read(result, host=host, task=task, unreachable=status == "unreachable") if bad else None,
         ignored=bool(data.get("ignore_errors")),
     )
+
+
+def _result(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the host answered, which may be anything."""
+    result = data.get("res")
+    return result if isinstance(result, Mapping) else {}
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _said(result: Mapping[str, Any]) -> str:
@@ -187,7 +197,7 @@ def _said(result: Mapping[str, Any]) -> str:
 
 def _status(name: str, data: Mapping[str, Any]) -> str:
     if name == "runner_on_ok":
-        return "changed" if (data.get("res") or {}).get("changed") else "ok"
+        return "changed" if _result(data).get("changed") else "ok"
     return {"runner_on_failed": "failed", "runner_on_unreachable": "unreachable", "runner_on_skipped": "skipped"}.get(
         name, ""
     )

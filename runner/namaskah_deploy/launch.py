@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from namaskah_deploy import events, workspace
-from namaskah_deploy.events import Event, TaskStarted
+from namaskah_deploy.events import Event, Other, TaskStarted
 from namaskah_deploy.interrupts import Stop
 from namaskah_deploy.plan import LaunchPlan, extra_variables
 from namaskah_deploy.termination import Termination
@@ -112,8 +112,8 @@ def _follow(
             raw = child.raw.get(timeout=_POLL)
             if raw is None:
                 return problems
-            event = events.parse(redact(raw))
-            problems += _told(listen, event)
+            event, wrong = _parsed(redact, raw)
+            problems += [*wrong, *_told(listen, event)]
             if isinstance(event, TaskStarted):
                 if asked is not None and event.at - asked > _UNHEARD:
                     termination.unheard()
@@ -124,6 +124,24 @@ def _follow(
             termination.poll(root := root or _main_process(others))
         if termination.began and asked is None:
             asked = datetime.now(UTC)
+
+
+def _parsed(redact: Callable[[Any], Any], raw: dict[str, Any]) -> tuple[Event, list[str]]:
+    """Return the event of `raw`, and what is wrong with it: a host's answer that cannot be read is left out of it.
+
+    How the task ended is Ansible's own word, so that a host that lies cannot hide it.
+    """
+    try:
+        return events.parse(redact(raw)), []
+    except Exception as error:  # noqa: BLE001 - whatever a host answers must not abort a release
+        wrong = f"{type(error).__name__} while reading an event"
+    data = raw.get("event_data")
+    if isinstance(data, dict):
+        with contextlib.suppress(Exception):
+            host = redact(str(data.get("host", "")))
+            wrong = f"{wrong}: what {host or 'Ansible'} answered cannot be read"
+            return events.parse(redact({**raw, "event_data": {**data, "res": {"msg": wrong}}})), [wrong]
+    return Other(at=datetime.now(UTC), name=str(raw.get("event", ""))[:100]), [wrong]
 
 
 def _told(listen: Callable[[Any], None], event: Event | None) -> list[str]:

@@ -23,7 +23,7 @@ def target_commit(hosts: Mapping[str, Mapping[str, Any]], tag: str) -> str:
     """Return the commit of the release that every host would go back to; "" where one keeps none, or they differ."""
     kept = [state.get("releases") or [] for state in hosts.values()]
     targets = [_tagged(releases, tag) if tag else _last_good(releases) for releases in kept]
-    found = {str(target["commit"]) if target else "" for target in targets}
+    found = {str(target.get("commit") or "") if target else "" for target in targets}
     return found.pop() if len(found) == 1 else ""
 
 

@@ -16,7 +16,7 @@ def unfinished(hosts: Hosts) -> dict[str, dict[str, Mapping[str, Any]]]:
     for host, state in sorted(hosts.items()):
         found = state.get("unfinished")
         if found:
-            runs.setdefault(str(found["run"]), {})[host] = found
+            runs.setdefault(str(found.get("run") or "?"), {})[host] = found
     return runs
 
 
@@ -89,13 +89,15 @@ def lines(environment: str, hosts: Hosts) -> Iterator[str]:
 
 
 def _of_host(state: Mapping[str, Any]) -> str:
-    parts = [f"{state['phase'] or 'lease taken'}: {state['state']}"]
+    parts = [f"{state.get('phase') or 'lease taken'}: {state.get('state')}"]
     if state.get("switch"):
-        parts.append(f"the switch is {state['switch']} and returns by itself in {state['returns_in']} s")
+        parts.append(f"the switch is {state['switch']} and returns by itself in {state.get('returns_in')} s")
     if state.get("workers"):
-        parts.append("at work: " + ", ".join(f"{one['program']} (pid {one['pid']})" for one in state["workers"]))
+        parts.append(
+            "at work: " + ", ".join(f"{one.get('program')} (pid {one.get('pid')})" for one in state["workers"])
+        )
     if state.get("silent") is not None:
-        parts.append(f"last sign {state['silent']} s ago, its lease ends in {state['expires_in']} s")
+        parts.append(f"last sign {state['silent']} s ago, its lease ends in {state.get('expires_in')} s")
     return "; ".join(parts)
 
 

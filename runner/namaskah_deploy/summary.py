@@ -17,6 +17,7 @@ def lines(report: Report, folder: Path | None) -> Iterator[str]:
         yield f"{_INDENT}{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
     yield from failures(report.part)
     yield from _doubted(report)
+    yield from _damaged(report)
     if report.recovery is not None:
         yield from _return(report.part, report.recovery)
     for advice in report.advice:
@@ -58,6 +59,13 @@ def _return(part: Part, recovery: Part) -> Iterator[str]:
         said = words.get(state, f"NOT returned ({told.get('why', 'no reason was given')})")
         yield f"{_INDENT}{host}: {said}; serves {told.get('serving') or 'nothing'}"
     yield from failures(recovery)
+
+
+def _damaged(report: Report) -> Iterator[str]:
+    """Yield which records of a host were found damaged by its recovery, and what became of them."""
+    for part in (report.part, report.recovery):
+        for host, told in part.by_host("namaskah_recover").items() if part else ():
+            yield from (f"{_INDENT}{host}: {note}" for note in told.get("notes") or [])
 
 
 def _doubted(report: Report) -> Iterator[str]:

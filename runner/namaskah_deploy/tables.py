@@ -27,15 +27,17 @@ def lease(hosts: Hosts, console: Console) -> None:
     for host, state in hosts.items():
         held = state.get("lease") or {}
         holder = "an operator" if held.get("kind") == "hold" else held.get("run")
-        told = [holder, held.get("by", ""), _minute(held.get("since", "")), _until(held), held.get("reason", "")]
+        told = [holder, held.get("by", ""), _minute(held.get("since") or ""), _until(held), held.get("reason", "")]
         rows.append([host, *told] if held else [host, "free", *[""] * 4])
     _print(console, ["host", "held by", "who", "since (UTC)", "until (UTC)", "why"], rows)
 
 
 def _until(held: Mapping[str, Any]) -> str:
     """Return when a lease is over unless it is renewed."""
-    expires = held.get("expires")
-    return _minute(datetime.fromtimestamp(float(expires), UTC).isoformat()) if expires else ""
+    try:
+        return _minute(datetime.fromtimestamp(held["expires"], UTC).isoformat())
+    except (KeyError, OSError, OverflowError, TypeError, ValueError):  # none, or no moment of any calendar
+        return ""
 
 
 def _minute(moment: str) -> str:

@@ -256,6 +256,29 @@ def test_a_confirmed_run_is_told(host: FolderHost) -> None:
     activation.confirm(host.contract, run)
     told = status.of_host(host.contract)
     assert (told["confirmed_run"], told["confirmed_doubt"]) == (run["id"], "")
+    assert told["drift"] == []
+
+
+@pytest.mark.fault("journal: end cut off", ends="found")
+def test_a_journal_without_its_end_is_told(host: FolderHost) -> None:
+    run = confirmed(host)
+    path = journal_of(host)
+    whole = path.read_bytes()
+    confirmation = whole.index(b'"act": "confirmed"')
+    begun = whole.rindex(b"\n", 0, confirmation) + 1
+
+    def told() -> list[str]:
+        return list(status.cut(host.contract, journal.read(path)))
+
+    assert told() == []
+    for left in (whole[:begun], b""):
+        path.write_bytes(left)
+        assert run["release"] in " ".join(told())
+        assert run["release"] in " ".join(status.of_host(host.contract)["drift"])
+    path.unlink()
+    assert run["release"] in " ".join(told())
+    path.with_name("journal.jsonl.damaged").write_bytes(whole)
+    assert told() == [], "it was moved aside, as one is told to"
 
 
 @pytest.mark.fault("controller killed", ends="old release", where="a worker is paused")

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, guard, journal, switch
+from ansible.module_utils.namaskah_host import activation, guard, journal, lease, readiness, status, switch
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json, write_json
 from ansible.module_utils.namaskah_host.health import complaint
@@ -67,9 +69,11 @@ def newer_contract(host: FolderHost) -> None:
     write_json(host.contract.root / "host" / "contract.json", raw)
 
 
+ODD_SWITCH = switch.Switch("retiring", "r", "b", None, None, "n", "blue", "boot", 1.0, retiring="x")
 SPOILED: dict[str, tuple[Spoil, str]] = {
     "empty switch": (text_in("switch.json", ""), "switch.json.unreadable"),
     "half a switch": (text_in("switch.json", '{"phase": "retiring"}'), "switch.json.unreadable"),
+    "a switch that retires nothing": (text_in("switch.json", json.dumps(asdict(ODD_SWITCH))), "switch.json.unreadable"),
     "lost link to the instance": (lambda host: (host.contract.current / "run").unlink(), ""),
     "contract of a newer version": (newer_contract, ""),
     "empty contract": (text_in("host/contract.json", ""), "contract.copy.json"),
@@ -84,6 +88,47 @@ def test_whatever_the_records_say_a_boot_starts_what_current_names(host: FolderH
         spoil(host)
         assert said in boot(host), name
         assert serves(host, served, "blue"), name
+
+
+RECORDS = ("switch.json", "lease.json", "paused.json", "watch.json", "migrations.json")
+MEND = {"switch.json", "lease.json", "paused.json"}
+
+
+@pytest.mark.fault("host record damaged", ends="named")
+def test_whatever_the_records_hold_the_host_is_shown_recovered_and_taken(
+    host: FolderHost, served: dict[str, Any]
+) -> None:
+    """The damaged ones are kept beside their place, and the number of the lease goes on."""
+    asked = {"id": "later", "by": "tests", "kind": "deploy", "commit": "", "allow": []}
+    for number, text in enumerate(("", "{}", "[]", '{"run": "x"}', "null"), start=1):
+        for name in RECORDS:
+            (host.contract.root / name).write_text(text)
+        fence = served["fence"] + number - 1
+        shown = " ".join(status.of_host(host.contract)["drift"])
+        assert {name for name in MEND if name in shown} == MEND, text
+        (refused,) = [why for name, why, _ in readiness.state(host.contract, asked) if name == "unfinished"]
+        assert "switch.json" in refused
+        assert lease.acquire(host.contract, {"id": f"later-{number}", "by": "tests"})["fence"] == fence + 1, text
+        done = activation.recover(host.contract, [], "a record was damaged", bad=False)
+        assert (done["changed"], done["serving"], done["paused"]) == (True, served["release"], ["worker"]), text
+        lease.release(host.contract, f"later-{number}")
+        shown = " ".join(status.of_host(host.contract)["drift"])
+        assert not any(name in shown for name in MEND), shown
+        assert len(list(host.contract.root.glob("*.json.unreadable*"))) == number * len(MEND)
+    acts = [entry["act"] for entry in journal.read(host.contract.root / "journal.jsonl")]
+    assert acts.count("laid aside") == 5 * len(MEND)
+    assert serves(host, served, "blue")
+
+
+@pytest.mark.fault("host record damaged", ends="returned")
+def test_an_unconfirmed_switch_whose_record_is_damaged_returns(host: FolderHost, served: dict[str, Any]) -> None:
+    """The journal says from where it came."""
+    activation.activate(host.contract, host.prepared(), 60)
+    switch.switch_file(host.contract).write_text("{")
+    (host.contract.root / "watch.json").write_text("[")
+    done = activation.recover(host.contract, [], "its record was damaged", bad=False)
+    assert (done["state"], done["serving"]) == ("returned", served["release"])
+    assert serves(host, served, "blue")
 
 
 def test_a_switch_of_a_newer_version_returns_at_boot(host: FolderHost, served: dict[str, Any]) -> None:
@@ -156,6 +201,22 @@ def test_the_watcher_goes_on_until_the_switch_is_final(
     assert not watcher.is_alive()
     assert serves(host, served, "blue")
     assert switch.read(host.contract) is None
+
+
+@pytest.mark.parametrize("mistake", [StopIteration, RuntimeError, ZeroDivisionError, RecursionError])
+def test_no_mistake_ends_the_watcher(monkeypatch: pytest.MonkeyPatch, mistake: type[Exception]) -> None:
+    monkeypatch.setattr(guard, "RETRY", 0)
+    answers = iter([mistake("odd"), None])
+
+    def read(_: Contract) -> None:
+        if found := next(answers):
+            raise found
+
+    said: list[str] = []
+    monkeypatch.setattr(guard, "say", said.append)
+    monkeypatch.setattr(switch, "read", read)
+    guard.watch(Contract({"root": "/nowhere"}))
+    assert said == [f"{mistake.__name__}: odd; trying again"]
 
 
 def test_a_log_on_a_full_disk_does_not_end_the_watcher(monkeypatch: pytest.MonkeyPatch) -> None:

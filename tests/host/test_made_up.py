@@ -6,15 +6,17 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import health, switch
+from ansible.module_utils.namaskah_host import content, drain, guard, health, lease, pausing, switch, unfinished
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, records_of
+from ansible.module_utils.namaskah_schema import records
 
 from tests.support import made_up
 from tests.support.contracts import contract
@@ -73,6 +75,49 @@ def check_releases(agreed: Contract, count: int) -> None:
             read += 1
         assert release.complete in (True, False)
     assert read > count / 20
+
+
+def read_lease(agreed: Contract) -> None:
+    lease.holder(agreed)
+    lease.refuse_living(agreed, {"id": "r", "fence": 1})
+    unfinished.of_host(agreed, [])
+    found = lease.read(agreed)
+    assert found is None or lease.held(agreed, found, "because").why
+
+
+def read_migrations(agreed: Contract) -> None:
+    records.code_of(agreed, "c", ["one"])
+    assert records.of_commit(agreed, "c") is None or records.reviews(agreed) is not None
+    records.whole(agreed)
+
+
+STATEMENT = {"sql": "x", "lock": "", "findings": []}
+KEPT = {"commit": "c", "tag": "", "known": ["one"], "applied": ["one"], "reviewed": [
+    {"name": "one", "statements": [STATEMENT]}]}  # fmt: skip
+LEASE = {"run": "r", "by": "b", "since": "2026", "fence": 1, "expires": 4e9, "term": 60, "reason": "", "controller": {}}
+HELD: dict[str, tuple[dict[str, Any], Callable[[Contract], object]]] = {
+    "lease.json": (LEASE, read_lease),
+    "paused.json": ({"run": "r", "by": "b", "release": "x"}, pausing.go_on),
+    "watch.json": ({"run": "r", "deadline": 1.5, "boot": "b", "pid": 1}, lambda one: guard.watched(one, SWITCH)),
+    "migrations.json": ({"a": KEPT, "b": KEPT}, read_migrations),
+    "files.json": (
+        {"files.json": {"stat": [1], "mode": 1, "sha256": "x"}, "b": {"to": "x"}},
+        lambda one: content.differences(one.root, one.root / "files.json"),
+    ),
+    "drain.json": ({"run": "r", "by": "b", "since": "s", "found_out": []}, lambda one: drain.owed(one, {}, ["x"])),
+}
+
+
+def check_records(agreed: Contract, count: int) -> None:
+    for number, (name, (record, use)) in enumerate(HELD.items()):
+        choice, used = made_up.chance(10 + number), 0
+        for _ in range(count):
+            (agreed.root / name).write_bytes(made_up.text(choice, record))
+            with contextlib.suppress(Failure):
+                use(agreed)
+                used += 1
+        assert used > count / 50, name
+        (agreed.root / name).unlink()
 
 
 ANSWER = [
@@ -138,6 +183,26 @@ def test_a_made_up_switch_is_read_or_refused(agreed: Contract) -> None:
     check_switches(agreed, 300)
 
 
+def test_a_made_up_record_is_read_or_refused(agreed: Contract) -> None:
+    check_records(agreed, 300)
+
+
+def test_a_made_up_lease_of_another_host_is_refused_in_words(agreed: Contract) -> None:
+    choice = made_up.chance(31)
+    for _ in range(300):
+        assert lease.held(agreed, made_up.changed(choice, LEASE), "somebody else holds it").why
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"r": {}}', '{"r": {"commit": "c"'])
+def test_migrations_that_were_applied_are_kept_over_a_damaged_record(agreed: Contract, text: str) -> None:
+    place = records.file_of(agreed)
+    place.write_text(text)
+    told = records.keep(agreed, Release(agreed, RELEASE), ["one"], ["one"], [], run={"id": "r", "by": "tests"})
+    assert f"{place} was damaged" in told
+    assert place.with_name("migrations.json.unreadable").read_text() == text
+    assert records.whole(agreed)[RELEASE]["applied"] == ["one"]
+
+
 def test_a_made_up_release_is_read_or_refused(agreed: Contract) -> None:
     check_releases(agreed, 300)
 
@@ -149,5 +214,6 @@ def test_a_made_up_health_answer_is_judged(agreed: Contract) -> None:
 @pytest.mark.soak
 def test_many_made_up_records_and_answers(agreed: Contract) -> None:
     check_switches(agreed, MANY)
+    check_records(agreed, MANY)
     check_releases(agreed, MANY)
     check_answers(agreed, MANY)

@@ -180,6 +180,13 @@ def test_what_the_run_brought_back_itself_is_told_as_returned() -> None:
     assert "nothing to return from" not in text
 
 
+def test_what_was_laid_aside_is_told_with_the_return() -> None:
+    found = {"state": "nothing", "serving": "old", "notes": ["lease.json was damaged and was laid aside"]}
+    after = dataclasses.replace(part("failed"), results=(Result("web2", "recovery", "namaskah_recover", found),))
+    for told in (made(part("failed"), after, exit_code=outcome.Code.RETURNED), made(after, exit_code=Code.DONE)):
+        assert "  web2: lease.json was damaged and was laid aside" in list(summary.lines(told, None))
+
+
 def test_advice_of_several_lines_stays_together() -> None:
     text = "\n".join(summary.lines(made(part("failed"), exit_code=Code.FAILED, advice=("- this\n- that",)), None))
     assert "  next: - this\n        - that" in text

@@ -11,7 +11,7 @@ import namaskah_deploy
 
 PACKAGE = Path(namaskah_deploy.__file__).parent
 LAYERS = (
-    {"allowed", "foreign", "overrides", "passwords"},
+    {"allowed", "foreign", "overrides", "passwords", "shape"},
     {"chain", "drift", "errors", "failure", "interrupts", "questions", "redact", "termination", "workspace"},
     {"words", "events", "content", "inventory"},
     {"passing"},

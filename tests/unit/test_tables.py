@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from namaskah_deploy import backup_tables, preview, tables
+from namaskah_deploy import backup_tables, launch, preview, resume, tables
+from namaskah_deploy.errors import Refused
+from namaskah_deploy.events import HostResult, Retry, parse
+from namaskah_deploy.redact import Redactor
 from namaskah_deploy.request import Kind
-from tests.support.told import LIVE, STATE
+from tests.support import made_up
+from tests.support.told import LEASE, LIVE, STATE
 
 
 def _text(kind: Kind, hosts: dict[str, Any]) -> str:
@@ -111,3 +116,62 @@ def test_what_pruning_would_remove_is_said_before_the_question() -> None:
         "db1: b0 would go (90 days old, and nothing needs it)",
         "db2: no backup would go",
     ]
+
+
+def check_made_up(count: int) -> None:
+    """Whatever hosts answer, through the events of a run and into every table and line."""
+    choice, console = made_up.chance(21), Console(file=io.StringIO(), width=200)
+    for _ in range(count):
+        hosts: dict[str, Any] = {}
+        for host in ("web1", "web2"):
+            answer = made_up.changed(choice, {"res": {"changed": True, "result": FULL}})
+            data = {"host": host, "task": "t", "role": "r", "task_action": "namaskah_status", **answer}
+            event = parse({"event": "runner_on_ok", "event_data": data})
+            assert isinstance(event, HostResult)
+            hosts[host] = event.result or {}
+        for kind in (Kind.STATUS, Kind.RELEASES, Kind.PLAN, Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_PRUNE):
+            tables.show(kind, hosts, console)
+        tables.lease(hosts, console)
+        preview.target_commit(hosts, "")
+        with contextlib.suppress(Refused):
+            resume.request("production", hosts, "", "ada")
+        assert all([*backup_tables.lines(hosts), *preview.lines(hosts, ""), *resume.lines("production", hosts)])
+
+
+WORKER = {"program": "python", "pid": 7}
+UNFINISHED = {"run": "run-1", "by": "ada", "since": "s", "kind": "deploy", "tag": "v2", "commit": "c", "phase": "p",
+              "state": "works", "switch": "armed", "returns_in": 7, "workers": [WORKER], "silent": 3, "expires_in": 9,
+              "controller": {"host": "laptop"}, "allow": ["drift"]}  # fmt: skip
+FULL = {**STATE, "lease": {**LEASE, "expires": 4e9}, "unfinished": UNFINISHED, "journal_break": None}
+
+
+def test_made_up_answers_of_hosts_are_shown() -> None:
+    check_made_up(300)
+
+
+@pytest.mark.soak
+def test_many_made_up_answers_of_hosts_are_shown() -> None:
+    check_made_up(10_000)
+
+
+@pytest.mark.parametrize("spoil", [{"attempts": "x"}, {"attempts": 1e999}, {"result": 1}, {"failure": 7}, [1], "x", 5])
+@pytest.mark.parametrize("name", ["runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_retry"])
+def test_an_odd_answer_of_a_host_is_an_event(name: str, spoil: object) -> None:
+    data = {"host": "web1", "task": "t", "role": "r", "task_action": "namaskah_status", "res": spoil}
+    assert isinstance(parse({"event": name, "event_data": data}), HostResult | Retry)
+
+
+def test_an_answer_that_is_too_deep_hides_no_failure() -> None:
+    deep: Any = "a secret"
+    for _ in range(5000):
+        deep = [deep]
+    raw = {
+        "event": "runner_on_failed",
+        "event_data": {"host": "web1", "task": "t", "res": {"failure": deep, "x": deep}},
+    }
+    event, (wrong,) = launch._parsed(Redactor(), raw)
+    assert isinstance(event, HostResult)
+    assert event.status == "failed"
+    assert event.failure is not None
+    assert "what web1 answered cannot be read" in wrong
+    assert "what web1 answered cannot be read" in event.failure.why + event.failure.what

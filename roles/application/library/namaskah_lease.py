@@ -58,7 +58,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
 def _refuse_foreign(contract: Contract, run: dict[str, Any], leases: list[dict[str, Any]]) -> None:
     """Raise Failure for a lease in force of another run: also on another host, where this one's may have expired."""
     for found in leases:
-        if found["run"] != run["id"]:
+        if found.get("run") != run["id"]:
             raise lease.held(contract, found, "somebody else holds it")
 
 

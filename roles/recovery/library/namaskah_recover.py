@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_host import activation, lease
+from ansible.module_utils.namaskah_host import activation, lease, status
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.module import serve
@@ -40,6 +40,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         # It may have got its lease here and been refused on another host.
         lease.release(contract, run["id"], int(run.get("fence") or 0))
         return {"host": contract.host, "state": "nothing", "serving": None, "from": None, "to": None, "why": ""}
+    damaged = status.damaged(contract)
     run = {**run, "kind": "recover", "id": run["id"] or f"recover-{secrets.token_hex(4)}"}
     run["fence"] = lease.acquire(contract, run, proved=asked["proved"], ending=True)["fence"]
     try:
@@ -51,7 +52,9 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         failure.result = {"host": contract.host, "state": "failed", "why": str(failure)}
         raise
     lease.release(contract, run["id"], run["fence"])
-    return result
+    left = {failure.where: failure for failure in status.damaged(contract)}
+    notes = [f"{one.where} was damaged ({one.why}) and was laid aside" for one in damaged if one.where not in left]
+    return {**result, "notes": [*notes, *(f"{one}; {one.next_step}" for one in left.values())]}
 
 
 if __name__ == "__main__":

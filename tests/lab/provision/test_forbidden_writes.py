@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
+from ansible.module_utils.namaskah_host.package import write_host_program
 
 from tests.support.lab.provision.fleet import APP, ROOT, RUNTIME, Fleet, as_user
 
@@ -12,16 +14,35 @@ pytestmark = pytest.mark.lab
 
 RELEASE = f"{ROOT}/releases/20260101T000000Z-0123456789ab"
 VENV = f"{ROOT}/venvs/0123456789abcdef"
+PACKED = "/tmp/namaskah_host.base64"  # noqa: S108 - on a host that lives for one test run
+# The tool itself makes what it locks: the rights of these files are its own doing.
+LOCKS = """
+import sys
+from pathlib import Path
+from namaskah_host import files, journal
+root = Path(sys.argv[1])
+journal.append(root / "journal.jsonl", {"act": "tried", "run": "r", "by": "tests", "host": "here"})
+for name in ("switch.lock", "lease.lock"):
+    with files.lock(root / name, 1):
+        pass
+"""
+LOCKED = [f"{ROOT}/{name}" for name in ("journal.jsonl", "switch.lock", "lease.lock")]
+# Who can read a file can hold its lock, and with it the host on an unconfirmed release.
+LOCKING = [
+    f"{command} {path} {end}".rstrip() for path in LOCKED for command, end in (("flock -n", "true"), ("cat", ""))
+]
 # What a release leaves behind, made by its owner.
 CONTENT = (
     f"umask 022; mkdir -p {RELEASE}/app {RELEASE}/static {RELEASE}/.namaskah {VENV}/bin {ROOT}/shared/assets/static"
     f" && echo code >{RELEASE}/app/views.py && echo css >{RELEASE}/static/app.css"
     f" && echo run >{RELEASE}/.namaskah/web && chmod 755 {RELEASE}/.namaskah/web"
     f" && echo bin >{VENV}/bin/python && echo old >{ROOT}/shared/assets/static/old.css"
-    f" && echo zip >{ROOT}/host/namaskah_host.pyz && echo '{{}}' >{ROOT}/journal.jsonl"
+    f" && base64 -d {PACKED} >{ROOT}/host/namaskah_host.pyz && rm -f {ROOT}/journal.jsonl {ROOT}/switch.lock"
+    f" && PYTHONPATH={ROOT}/host/namaskah_host.pyz python3 -c '{LOCKS}' {ROOT}"
     f" && ln -sfn releases/{RELEASE.rpartition('/')[2]} {ROOT}/current"
 )
 FORBIDDEN_TO_APP = [
+    *LOCKING,
     f"echo x >>{RELEASE}/app/views.py",
     f"echo x >{RELEASE}/app/new.py",
     f"mkdir {RELEASE}/app/__pycache__",
@@ -54,6 +75,7 @@ FORBIDDEN_TO_APP = [
     "echo x >>/home/deploy/.ssh/authorized_keys",
 ]
 FORBIDDEN_TO_FRONT = [
+    *LOCKING,
     f"cat {ROOT}/shared/.env",
     f"cat {ROOT}/shared/.env.migrate",
     f"echo x >{ROOT}/shared/media/new",
@@ -85,8 +107,11 @@ FORBIDDEN_TO_DEPLOY = [
 
 
 @pytest.fixture(scope="module")
-def released(fleet: Fleet) -> Iterator[Fleet]:
+def released(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The application host with one release on it, as the deploy user leaves it."""
+    program = tmp_path_factory.mktemp("program") / "namaskah_host.pyz"
+    write_host_program(program)
+    fleet.app.write(PACKED, base64.b64encode(program.read_bytes()).decode())
     done = as_user(fleet.app, "deploy", CONTENT)
     assert done.returncode == 0, done.stderr
     yield fleet
@@ -129,6 +154,7 @@ def test_deploy_user_cannot(released: Fleet, script: str) -> None:
         ("www-data", f"ls {RUNTIME}/green && cat {ROOT}/current/static/app.css {ROOT}/shared/assets/static/old.css"),
         ("deploy", f"cat {ROOT}/shared/.env {ROOT}/shared/.env.migrate"),
         ("deploy", f"echo x >{ROOT}/releases/new && rm {ROOT}/releases/new"),
+        *(("deploy", script) for script in LOCKING),
         ("deploy", "journalctl --unit nginx.service --lines 1"),
     ],
 )

@@ -48,6 +48,7 @@ HOST = {
     "working module killed": "kill -9 of the module after a durable change",
     "watcher killed": "kill -9 of the process that guards an unconfirmed switch",
     "confirmation never comes": "nobody confirms the switch within its time",
+    "host record damaged": "a record of the host, such as its switch or its lease, is empty, cut or of another shape",
     "step hangs": "a step of a run on a host does not end",
     "return fails at first": "the old instance does not start when it is needed again",
 }
@@ -148,6 +149,7 @@ DATABASE = {
 RECORDS = {
     "journal edited": "a record of the journal was changed",
     "journal: record deleted": "a record of the journal is gone",
+    "journal: end cut off": "the last records of the journal are gone, or all of them",
     "journal: records exchanged": "two records were exchanged",
     "journal: record forged": "a record was inserted",
     "journal: torn line": "the last line is half written",

@@ -209,7 +209,7 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool, with
     serve their pages.
     """
     with switches.locked(contract):
-        switch = switches.read(contract)
+        switch, laid_aside = switches.read_or_rebuild(contract, "", "recover")
         done: dict[str, Any] = {"state": "nothing", "from": None, "to": None, "why": ""}
         if switch and switch.phase == "switched" and switch.run in decided and _may_be_final(contract, switch):
             switches.confirm(contract, switch)
@@ -219,6 +219,8 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool, with
             done = {"state": "returned", "from": switch.new, "to": switch.old, "why": why}
         elif switch is None:
             _stop_leftover(contract)
+            if laid_aside:
+                _run_whole(contract)
         done["paused"] = pausing.go_on(contract)
         live = current(contract)
         turned = front.turn(Instance(contract, live, live.instance)) if live and live.instance else False
@@ -226,7 +228,7 @@ def recover(contract: Contract, decided: list[str], why: str, *, bad: bool, with
             with contextlib.suppress(OSError, Failure):  # the return is done; the next run tries this again
                 assets.withdraw(contract)
     ensure_watched(contract)
-    changed = turned or done["state"] != "nothing" or bool(done["paused"])
+    changed = turned or done["state"] != "nothing" or bool(done["paused"]) or bool(laid_aside)
     return {"changed": changed, "host": contract.host, "serving": live.id if live else None, **done}
 
 
@@ -239,6 +241,14 @@ def _stop_leftover(contract: Contract) -> None:
     """Stop an instance that a killed run started and nobody switched to."""
     live = current(contract)
     switches.retire_now(contract, other(live.instance) if live and live.instance else "blue")
+
+
+def _run_whole(contract: Contract) -> None:
+    """See that everything of the live release runs: what was paused for a switch that nobody knows of, too."""
+    live = current(contract)
+    if live and live.instance:
+        instance = Instance(contract, live, live.instance)
+        instance.ensure(instance.services())
 
 
 def ensure_watched(contract: Contract) -> None:

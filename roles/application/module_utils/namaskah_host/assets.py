@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .contract import Contract
 from .failure import Failure
-from .files import read_json, write_json
+from .files import LOOK, read_json, read_record, write_json
 from .release import Release, all_of, current, last_good_before
 
 DAY = 86400.0  # seconds
@@ -31,7 +31,7 @@ def pool_of(contract: Contract) -> Path:
 
 def names_of(release: Release) -> list[str]:
     """Return the names of a release's collected files."""
-    return list(read_json(release.folder / ".namaskah" / "static.json") or {})
+    return list(read_record(release.folder / ".namaskah" / "static.json", {}, {}, LOOK) or {})
 
 
 def publish(contract: Contract, release: Release) -> list[str]:
@@ -54,7 +54,7 @@ def _brought(release: Release) -> set[str]:
     """Return what a release has brought into the pool; nothing where that cannot be read."""
     try:
         return set(read_json(_note(release)) or ())
-    except (Failure, OSError):
+    except (Failure, OSError, TypeError):
         return set()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .files import read_json, write_json
+from .files import LOOK, Damaged, read_record, write_json
 
 # What changes while all is well: bytecode, the link to its sockets, and the record that an earlier version kept there.
 CACHES = "__pycache__"
@@ -39,6 +39,9 @@ def entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 plain = stat.S_ISREG(seen.st_mode) or stat.S_ISLNK(seen.st_mode)  # a running server's sockets are not
                 if plain and name not in OWN and not name.endswith(".pyc"):
                     yield name, seen
+
+
+_FACTS = {"stat", "mode", "sha256"}
 
 
 def facts(path: Path, seen: os.stat_result) -> dict[str, Any]:
@@ -66,11 +69,15 @@ def record(folder: Path, place: Path) -> None:
 def differences(folder: Path, place: Path, may_change: Sequence[str] = ()) -> list[str]:
     """Return what differs from the record, such as "app.py was edited"; nothing where there is no record.
 
+    Raises Damaged where that says nothing of files.
+
     `may_change` are patterns of paths that a running application writes itself.
     """
-    known = read_json(place)
+    known = read_record(place, {}, {}, LOOK)
     if known is None:
         return []
+    if not all(isinstance(entry, dict) and ("to" in entry or entry.keys() >= _FACTS) for entry in known.values()):
+        raise Damaged(place, "it is no record of files", LOOK)
     found = dict(entries(folder))
     told = [f"{name} is gone" for name in sorted(known.keys() - found.keys())]
     told += [f"{name} was added" for name in sorted(found.keys() - known.keys())]

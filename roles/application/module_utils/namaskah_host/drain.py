@@ -9,7 +9,7 @@ from typing import Any
 from . import journal, lease
 from .contract import Contract
 from .failure import Failure
-from .files import read_json, sync_folder, write_json
+from .files import read_record, sync_folder, write_json
 
 
 def record_file(contract: Contract) -> Path:
@@ -18,9 +18,11 @@ def record_file(contract: Contract) -> Path:
 
 
 def read(contract: Contract) -> dict[str, Any] | None:
-    """Return the record: run, by, since, found_out; None where the host is in its balancers."""
-    record: dict[str, Any] | None = read_json(record_file(contract))
-    return record
+    """Return the record: run, by, since, found_out; None where the host is in its balancers. Raises Damaged."""
+    needed: dict[str, tuple[type, ...]] = {**dict.fromkeys(("run", "by", "since"), (str,)), "found_out": (list,)}
+    path = record_file(contract)
+    advice = f"see in every balancer that it sends {contract.host} traffic, then `mv {path} {path}.unreadable`"
+    return read_record(path, needed, {}, advice)
 
 
 def judge(answers: dict[str, dict[str, Any]], what: str) -> None:
@@ -75,7 +77,7 @@ def owed(contract: Contract, run: dict[str, Any], names: list[str]) -> dict[str,
     if record is None:
         return {"drained": False, "balancers": []}
     lease.refuse_living(contract, run)
-    return {"drained": True, "balancers": sorted(set(names) - set(record["found_out"]))}
+    return {"drained": True, "balancers": sorted(name for name in {*names} if name not in record["found_out"])}
 
 
 def end(contract: Contract, run: dict[str, Any], answers: dict[str, dict[str, Any]]) -> dict[str, Any]:

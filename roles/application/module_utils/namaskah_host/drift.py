@@ -82,7 +82,10 @@ def of_files(contract: Contract, live: Release) -> Iterator[tuple[str, str]]:
     venv = contract.root / "venvs" / live.record["venv"]
     may_change = contract.raw.get("may_change", ())
     for folder, place in ((live.folder, live.folder / ".namaskah" / "files.json"), (venv, venv / ".files.json")):
-        told = content.differences(folder, place, may_change) if folder.is_dir() else []
+        try:
+            told = content.differences(folder, place, may_change) if folder.is_dir() else []
+        except Failure as damaged:
+            told = [f"nothing can be compared: {damaged}"]
         if folder == live.folder and not runs_as_other_user(contract):
             # Where one user owns and runs the code, a new file may be the application's own.
             told = [line for line in told if not line.endswith(" was added")]

@@ -26,8 +26,6 @@ from .release import NAME, Release, current, on_instance
 PAUSE = 0.2  # seconds between two looks at the switch
 RETRY = 5.0  # seconds before a failed return is tried again
 CONTRACT_COPY = "contract.copy.json"
-# What a record that is damaged or of another version, a full disk or a lost right raise.
-TROUBLE = (Failure, OSError, ValueError, LookupError, TypeError, AttributeError)
 WAIT = 10.0  # seconds for the switch lock, after which the log says who has it
 
 
@@ -82,7 +80,7 @@ def watch(contract: Contract) -> None:
                 return_late(contract)
             if switch.phase == "retiring":
                 quiet = retire(contract, quiet)
-        except TROUBLE as trouble:
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, nobody else would return the switch
             say(f"{told(trouble)}; trying again")
             time.sleep(RETRY)
         time.sleep(PAUSE)
@@ -141,13 +139,10 @@ def boot(contract: Contract) -> None:
 
 
 def _end_switch(contract: Contract) -> None:
-    """Return an unconfirmed switch, and forget its record; one that cannot be read is laid aside."""
-    try:
-        switch = switches.read(contract)
-    except Failure as failure:
-        aside = switches.lay_aside(contract)
-        say(f"{failure}\n  it lies as {aside} now; if its switch was not confirmed, `current` may name a new release")
-        return
+    """Return an unconfirmed switch, and forget its record; one that is damaged is laid aside."""
+    switch, laid_aside = switches.read_or_rebuild(contract, "boot", "boot")
+    if laid_aside:
+        say(laid_aside)
     if switch and watched(contract, switch):
         return
     if switch and switch.phase in switches.UNCONFIRMED:
@@ -160,7 +155,7 @@ def watched(contract: Contract, switch: switches.Switch) -> bool:
     try:
         seen = read_json(contract.root / "watch.json") or {}
         words = Path(f"/proc/{seen['pid']}/cmdline").read_bytes().split(b"\0")
-    except TROUBLE:
+    except (Failure, OSError, LookupError, TypeError):
         return False
     return (seen.get("run"), seen.get("boot")) == (switch.run, switches.boot_id()) and {
         b"watch",
@@ -212,7 +207,7 @@ def _in_spite(what: str) -> Iterator[None]:
     """Go on whatever goes wrong inside, and say it."""
     try:
         yield
-    except TROUBLE as trouble:
+    except Exception as trouble:  # noqa: BLE001 - a boot goes on
         say(f"could not {what}: {told(trouble)}; going on")
 
 
@@ -271,7 +266,7 @@ def main() -> int:
     except Failure as failure:
         say(f"{failure}\n  next: {failure.next_step}")
         return 1
-    except TROUBLE as trouble:
+    except Exception as trouble:  # noqa: BLE001 - a log has no use for a traceback
         say(f"{arguments.verb} of {arguments.root}: {told(trouble)}\n  next: mend that, or release again")
         return 1
     return 0

@@ -10,13 +10,19 @@ from typing import Any
 from . import journal, locking, workers
 from .contract import Contract
 from .failure import Failure
-from .files import lock, read_json, write_json
+from .files import RECOVER, Damaged, fits, lay_aside, lock, read_record, write_json
 from .release import adopt_records
 
 HOLD = "hold"  # the kind of a lease that an operator keeps by hand
 # What another controller needs to go on with the run of a dead one.
 PLAN = ("kind", "ref", "commit", "tag", "release", "limit", "allow", "reverse")
 MOMENT = 2.0  # seconds in which another taker of the lease is done
+_NEEDED: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("run", "by", "since"), (str,)), "fence": (int,), "expires": (int, float),
+}  # fmt: skip
+_FURTHER: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("reason", "kind", "release"), (str,)), "term": (int, float), "controller": (dict,),
+}  # fmt: skip
 
 
 def lease_file(contract: Contract) -> Path:
@@ -35,10 +41,30 @@ def locked_files(contract: Contract) -> list[Path]:
     return [root / "journal.jsonl", *root.glob("*.lock"), *(root / "venvs").glob("*.lock")]
 
 
+def read(contract: Contract) -> dict[str, Any] | None:
+    """Return the record of the lease, also of one that was given back; raises Damaged when it cannot be read."""
+    return read_record(lease_file(contract), _NEEDED, _FURTHER, RECOVER)
+
+
+def _known(contract: Contract) -> dict[str, Any]:
+    """Return the record of the lease; where it is lost or damaged, nobody's, with the number that the journal has."""
+    try:
+        lease = read(contract)
+    except Damaged:
+        lease = None
+    return lease or {"run": "", "fence": _last_fence(contract)}
+
+
+def _last_fence(contract: Contract) -> int:
+    """Return the highest number of a lease in the journal: a number that was given once is never given again."""
+    taken = [record.get("fence") for record in journal.read(contract.root / "journal.jsonl")]
+    return max((fence for fence in taken if type(fence) is int), default=0)
+
+
 def recorded(contract: Contract) -> dict[str, Any] | None:
-    """Return the lease that was not given back, whether it is in force or has expired."""
-    lease: dict[str, Any] | None = read_json(lease_file(contract))
-    return lease if lease and lease["run"] else None
+    """Return the lease that was not given back, whether it is in force or has expired; a damaged one is nobody's."""
+    lease = _known(contract)
+    return lease if lease["run"] else None
 
 
 def holder(contract: Contract) -> dict[str, Any] | None:
@@ -48,15 +74,18 @@ def holder(contract: Contract) -> dict[str, Any] | None:
 
 
 def held(contract: Contract, lease: dict[str, Any], why: str) -> Failure:
-    """Return the refusal that names the holder, since when, why and until when."""
+    """Return the refusal that names the holder, since when, why and until when; another host may have told of it."""
     by_hand = lease.get("kind") == HOLD
-    what = f"a hold of {lease['by']}" if by_hand else f"run {lease['run']} of {lease['by']}"
-    until = datetime.fromtimestamp(lease.get("expires", 0), UTC).isoformat(timespec="seconds")
+    what = f"a hold of {lease.get('by')}" if by_hand else f"run {lease.get('run')} of {lease.get('by')}"
+    expires = lease.get("expires", 0)
+    until = "?"
+    if fits(expires, _NEEDED["expires"]):
+        until = datetime.fromtimestamp(max(0, expires), UTC).isoformat(timespec="seconds")
     return Failure(
         "refused",
         "take the lease",
-        lease.get("host") or contract.host,
-        f"{why}: {what} since {lease['since']}"
+        str(lease.get("host") or contract.host),
+        f"{why}: {what} since {lease.get('since')}"
         + (f" ({lease['reason']})" if lease.get("reason") else "")
         + f", until {until}{'' if by_hand else ' unless it is renewed'}",
         "wait for it (--lock-wait SECONDS), or see `namaskah-deploy lock status`; "
@@ -81,6 +110,7 @@ def acquire(
     locking.close_to_others(locked_files(contract))
     try:
         with lock(work_lock(contract), MOMENT):
+            _lay_damaged_aside(contract, run)
             lease, taken = _written(contract, run, proved)
             adopt_records(contract)
     except Failure as failure:
@@ -89,6 +119,14 @@ def acquire(
         raise
     note(contract, run, "lease taken", fence=lease["fence"], **taken)
     return lease
+
+
+def _lay_damaged_aside(contract: Contract, run: dict[str, Any]) -> None:
+    """Make room for the record of the lease, under its lock; nobody works here, or that would be held."""
+    try:
+        read(contract)
+    except Damaged as damaged:
+        lay_aside(damaged, {"run": run["id"], "by": run["by"], "host": contract.host})
 
 
 def _at_work(contract: Contract) -> Failure:
@@ -112,7 +150,7 @@ def _written(
     contract: Contract, run: dict[str, Any], proved: dict[str, Any] | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Write the lease, under its lock; return it, and from whom and by which right it was taken over."""
-    known = read_json(lease_file(contract)) or {"fence": 0, "run": ""}
+    known = _known(contract)
     claim = _claim(known, run, proved) if known["run"] else "free"
     if not claim:
         raise held(contract, known, "somebody else holds it")
@@ -139,8 +177,7 @@ def refuse_living(contract: Contract, run: dict[str, Any], proved: dict[str, Any
     `proved` names run and fence of a holder whose controller is known to be dead. No word of an operator stands for it.
     Recovery may have no number of its own.
     """
-    known = read_json(lease_file(contract)) or {"fence": 0}
-    if run.get("fence") and run["fence"] < known["fence"]:
+    if run.get("fence") and run["fence"] < _known(contract)["fence"]:
         held_by(contract, run)
     found = holder(contract)
     if found and found["run"] != run["id"] and not _claim(found, run, proved):
@@ -169,7 +206,7 @@ def refuse_over(until: float, where: str) -> None:
 
 def held_by(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
     """Return the lease of `run`; raises Failure (refused) when it belongs to another run or has another number."""
-    lease: dict[str, Any] | None = read_json(lease_file(contract))
+    lease = read(contract)
     if not lease or lease["run"] != run["id"] or lease["fence"] != run["fence"]:
         raise Failure(
             "refused",

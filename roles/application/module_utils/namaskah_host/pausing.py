@@ -8,7 +8,7 @@ from typing import Any
 
 from . import switch as switches
 from .contract import Contract
-from .files import read_json, sync_folder, write_json
+from .files import RECOVER, Damaged, lay_aside, read_record, sync_folder, write_json
 from .instances import Instance
 from .release import current
 
@@ -16,6 +16,11 @@ from .release import current
 def paused_file(contract: Contract) -> Path:
     """Return the path of the record of a pause: while it is there, somebody has to start them again."""
     return contract.root / "paused.json"
+
+
+def read(contract: Contract) -> dict[str, Any] | None:
+    """Return the record of a pause, or None where nobody has paused; raises Damaged when it cannot be read."""
+    return read_record(paused_file(contract), {"run": (str,), "by": (str,)}, {}, RECOVER)
 
 
 def pause(contract: Contract, run: dict[str, Any]) -> dict[str, Any]:
@@ -36,12 +41,18 @@ def go_on(contract: Contract) -> list[str]:
 
     To be called under the switch lock. Raises Failure when a service is not well; the pause is then remembered.
     """
-    record = read_json(paused_file(contract))
+    damaged = None
+    try:
+        record = read(contract)
+    except Damaged as found:  # it is there, so something was paused
+        damaged, record = found, {"run": "", "by": ""}
     live = _live(contract)
     if not record or not live:
         return []
     services = live.services(overlap=False)
     live.ensure(services)
+    if damaged:
+        lay_aside(damaged, {**record, "host": contract.host})
     with contextlib.suppress(FileNotFoundError):
         paused_file(contract).unlink()
         sync_folder(contract.root)

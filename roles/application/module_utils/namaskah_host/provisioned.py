@@ -13,7 +13,8 @@ from typing import Any
 
 from .commands import run
 from .contract import INSTANCES, Contract
-from .files import read_json
+from .failure import Failure
+from .files import read_record
 from .foreign import lines
 
 RECORD = "/etc/namaskah/{app}/provisioned.json"
@@ -61,7 +62,12 @@ def made(paths: Mapping[str, str], units: Sequence[str]) -> dict[str, Any]:
 
 def differences(contract: Contract) -> Iterator[tuple[str, str]]:
     """Return (name of the difference, what differs)."""
-    known = read_json(Path(RECORD.format(app=contract.app)))
+    path = Path(RECORD.format(app=contract.app))
+    try:
+        known = read_record(path, {"files": (dict,), "drop_ins": (dict,)}, {}, "provision the host")
+    except Failure as damaged:
+        yield "drift-units", str(damaged)
+        return
     for path, entry in (known or {}).get("files", {}).items():
         if (wrong := differs(Path(path), entry)) is not None:
             yield entry["part"], f"{path} {wrong} since the host was provisioned"

@@ -15,6 +15,7 @@ from . import address_checks, bounds, drift, front, front_checks, launch, lease,
 from .commands import run
 from .contract import INSTANCES, Contract, Health
 from .failure import Complaint, Failure
+from .files import Damaged
 from .foreign import brief
 from .managers import PM2, SYSTEMCTL
 from .mirror import GIT, with_remote
@@ -209,7 +210,11 @@ def state(contract: Contract, run_facts: dict[str, Any]) -> Iterator[Complaint]:
     A run that goes on finishes its own switch.
     """
     commit = run_facts["commit"]
-    unfinished = switch.read(contract)
+    try:
+        unfinished = switch.read(contract)
+    except Damaged as damaged:
+        yield "unfinished", f"{damaged.where}: {damaged.why}", "run `namaskah-deploy recover`, which lays it aside"
+        return
     own = bool(run_facts.get("resume")) and unfinished is not None and unfinished.run == run_facts["id"]
     if unfinished and unfinished.phase in switch.UNCONFIRMED and not own:
         yield (

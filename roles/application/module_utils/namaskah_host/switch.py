@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from . import bounds, front, journal
-from .contract import Contract, of_known, other
+from .contract import INSTANCES, Contract, of_known, other
 from .failure import Failure
-from .files import link_target, lock, point, read_json, sync_folder, write_json
+from .files import RECOVER, Damaged, fits, lay_aside, link_target, lock, point, read_record, sync_folder, write_json
 from .foreign import brief
 from .instances import Instance
 from .release import Release, current
 
 UNCONFIRMED = ("armed", "switched", "returning")
+PHASES = (*UNCONFIRMED, "retiring")
 ASKED = "asked to be final"
 """The record that a run makes on every host before it makes the switch final on any."""
 
@@ -66,23 +67,73 @@ def switch_file(contract: Contract) -> Path:
 
 
 def read(contract: Contract) -> Switch | None:
-    """Return the recorded switch, or None when `current` is final; raises Failure when it cannot be read."""
+    """Return the recorded switch, or None when `current` is final; raises Damaged when it cannot be read."""
     path = switch_file(contract)
-    raw = read_json(path)
+    raw = read_record(path, {}, {}, RECOVER)
     try:
-        return _checked(of_known(Switch, raw)) if raw else None
+        return None if raw is None else _checked(of_known(Switch, raw))
     except TypeError as error:
-        advice = "look at it: it should be gone when no release is under way"
-        raise Failure("failed", "read a record", str(path), f"it is no record of a switch: {error}", advice) from None
+        raise Damaged(path, f"it is no record of a switch: {error}", RECOVER) from None
+
+
+def known(contract: Contract) -> Switch | None:
+    """Return the recorded switch for those who only show it: a damaged one is none, and shown by itself (status.py)."""
+    try:
+        return read(contract)
+    except Damaged:
+        return None
 
 
 def _checked(switch: Switch) -> Switch:
-    """Return the switch when each of its values is of its kind. Raises TypeError."""
+    """Return the switch when each of its values is of its kind, and names what there is. Raises TypeError."""
     for known in fields(Switch):
         value = getattr(switch, known.name)
-        if not isinstance(value, _KINDS[str(known.type)]):
+        if not fits(value, _KINDS[str(known.type)]):
             raise TypeError(f"{known.name} is {brief(repr(value))}")
+    instances = (switch.new_instance, *([switch.old_instance] if switch.old and switch.old_instance else []))
+    if switch.phase not in PHASES or not {*instances} <= {*INSTANCES}:
+        raise TypeError(f"phase is {brief(repr(switch.phase))}, instances are {brief(repr(instances))}")
+    if switch.phase == "retiring" and switch.retiring not in instances:
+        raise TypeError(f"retiring is {brief(repr(switch.retiring))}")
     return switch
+
+
+def read_or_rebuild(contract: Contract, run: str, by: str) -> tuple[Switch | None, str]:
+    """Return the recorded switch, and what to tell of a damaged record, which is laid aside; called under the lock.
+
+    What it would have said of an unconfirmed switch stands in the journal as well, and is recorded anew: as one whose
+    time is over, so that it returns unless somebody knows better.
+    """
+    try:
+        return read(contract), ""
+    except Damaged as damaged:
+        told = lay_aside(damaged, {"run": run, "by": by, "host": contract.host})
+    switch = _by_journal(contract)
+    return (write(contract, switch) if switch else None), told
+
+
+def _by_journal(contract: Contract) -> Switch | None:
+    """Return the switch of what is live that neither the journal nor its release's record calls final."""
+    live, records = current(contract), journal.read(contract.root / "journal.jsonl")
+    last = next((one for one in reversed(records) if one["act"] in ("switched", "confirmed", "returned")), None)
+    if live is None or last is None or last["act"] != "switched" or live.id not in (last.get("old"), last.get("new")):
+        return None
+    new, name = Release(contract, str(last.get("new"))), last.get("instance")
+    if name not in INSTANCES or (live.id == new.id and live.record.get("state") == "live"):
+        return None
+    return Switch(
+        phase="switched",
+        run=last["run"],
+        by=str(last.get("by", "")),
+        old=last.get("old"),
+        old_instance=other(name) if last.get("old") else None,
+        new=new.id,
+        new_instance=name,
+        boot=boot_id(),
+        deadline=clock(),
+        was="superseded" if new.record.get("confirmed") else "prepared",
+        asks=True,
+    )
 
 
 def write(contract: Contract, switch: Switch) -> Switch:
@@ -96,15 +147,6 @@ def clear(contract: Contract) -> None:
     with contextlib.suppress(FileNotFoundError):
         switch_file(contract).unlink()
         sync_folder(contract.root)
-
-
-def lay_aside(contract: Contract) -> Path:
-    """Keep a record that cannot be read beside its place, and return where it lies."""
-    path = switch_file(contract)
-    aside = path.with_name(f"{path.name}.unreadable")
-    path.replace(aside)
-    sync_folder(contract.root)
-    return aside
 
 
 @contextlib.contextmanager

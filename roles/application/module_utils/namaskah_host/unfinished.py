@@ -17,7 +17,7 @@ def of_host(contract: Contract, records: list[dict[str, Any]]) -> dict[str, Any]
     """
     held = lease.recorded(contract)
     held = None if held and held.get("kind") == lease.HOLD else held
-    switch = switches.read(contract)
+    switch = switches.known(contract)
     switch = switch if switch and switch.phase in switches.UNCONFIRMED else None
     run = held["run"] if held else switch.run if switch else ""
     if not run:
@@ -28,7 +28,7 @@ def of_host(contract: Contract, records: list[dict[str, Any]]) -> dict[str, Any]
         **{name: facts.get(name, "") for name in ("by", "since", "reason", *lease.PLAN)},
         "run": run,
         "controller": facts.get("controller", {}),
-        "silent": round(time.time() - (held["expires"] - held["term"])) if held else None,
+        "silent": round(time.time() - (held["expires"] - held.get("term", contract.lease_ttl))) if held else None,
         "expires_in": max(0, round(held["expires"] - time.time())) if held else 0,
         **_phase(records, run, at_work=bool(at_work)),
         "workers": at_work,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 from .commands import run
 from .contract import Contract
 from .failure import Failure
-from .files import read_json
+from .files import Damaged, read_json
 from .managers import SYSTEMCTL, as_root
 from .switch import Switch
 
@@ -30,8 +31,7 @@ def start(contract: Contract, switch: Switch) -> None:
         run(words, what="arm the automatic return", timeout=30)
     end = time.monotonic() + ACKNOWLEDGED_WITHIN
     while time.monotonic() < end:
-        seen = read_json(contract.root / "watch.json")
-        if seen and (seen["run"], seen["deadline"], seen["boot"]) == (switch.run, switch.deadline, switch.boot):
+        if _seen(contract) == (switch.run, switch.deadline, switch.boot):
             return
         time.sleep(0.05)
     raise Failure(
@@ -41,3 +41,12 @@ def start(contract: Contract, switch: Switch) -> None:
         f"the watcher did not acknowledge within {ACKNOWLEDGED_WITHIN:g} s",
         f"look at {contract.app}-return.service or {contract.root}/host/watch.log",
     )
+
+
+def _seen(contract: Contract) -> tuple[Any, ...] | None:
+    """Return which switch the watcher has acknowledged; a damaged record is one that it has not written yet."""
+    try:
+        seen = read_json(contract.root / "watch.json")
+    except Damaged:
+        return None
+    return tuple(seen.get(name) for name in ("run", "deadline", "boot")) if isinstance(seen, dict) else None

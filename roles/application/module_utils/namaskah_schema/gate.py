@@ -37,7 +37,7 @@ class Gate:
         `rows` are those of each table in the backup of this run, `backed_up` is the identity of its database (used.py);
         none where there is no backup.
         """
-        self.contract = contract
+        self.contract, self.run = contract, run
         self.release = Release(contract, run["release"])
         self.history = History(contract, self.release, run, held)
         self.found: dict[str, Any] = {"pending": [], "applied": [], "tries": 0, "schema": "unknown", "notes": []}
@@ -89,7 +89,8 @@ class Gate:
 
     def _keep(self) -> None:
         known = [migration.name for migration in self.history.known()]
-        records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed)
+        told = records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed, run=self.run)
+        self.found["notes"] += [told] if told else []
 
     def _session(self) -> Any:
         variables, name = self.history.variables, self.contract.database_variable

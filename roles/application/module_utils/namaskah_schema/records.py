@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.namaskah_host.contract import Contract
-from ansible.module_utils.namaskah_host.files import read_json, write_json
+from ansible.module_utils.namaskah_host.files import LOOK, Damaged, lay_aside, read_record, write_json
 from ansible.module_utils.namaskah_host.release import Release
+
+from .review import from_dict
 
 KEPT = 200  # releases
 
@@ -17,15 +19,57 @@ def file_of(contract: Contract) -> Path:
     return Path(contract.root) / "migrations.json"
 
 
+def whole(contract: Contract) -> dict[str, dict[str, Any]]:
+    """Return what is known of each release, by its id: commit, tag, known, applied, reviewed. Raises Damaged."""
+    path = file_of(contract)
+    every = read_record(path, {}, {}, LOOK) or {}
+    for name, entry in every.items():
+        if not _entry(entry):
+            raise Damaged(path, f"what it says of {name} is no record of migrations", LOOK)
+    return every
+
+
+def _entry(entry: Any) -> bool:
+    """Whether this can have been written by `keep`."""
+    if not isinstance(entry, dict) or any(type(entry.get(name)) is not str for name in ("commit", "tag")):
+        return False
+    if any(type(entry.get(name)) is not list for name in ("known", "applied", "reviewed")):
+        return False
+    try:
+        names = [from_dict(one).name for one in entry["reviewed"]]
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return all(isinstance(name, str) for name in [*entry["known"], *entry["applied"], *names])
+
+
 def read(contract: Contract) -> dict[str, dict[str, Any]]:
-    """Return what is known of each release, by its id: commit, tag, known, applied, reviewed."""
-    return read_json(file_of(contract)) or {}
+    """Return what is known of each release; of a damaged record nothing, as if it had never been kept."""
+    try:
+        return whole(contract)
+    except Damaged:
+        return {}
 
 
-def keep(contract: Contract, release: Release, known: list[str], applied: list[str], reviewed: list[Any]) -> None:
-    """Write what a release knows and brought; the same names go into its own record."""
-    record = release.record
-    every = read(contract)
+def keep(
+    contract: Contract,
+    release: Release,
+    known: list[str],
+    applied: list[str],
+    reviewed: list[Any],
+    *,
+    run: dict[str, Any],
+) -> str:
+    """Write what a release knows and brought; the same names go into its own record.
+
+    A damaged record is laid aside, for the migrations are applied already; return that in words, or "".
+    """
+    record, told = release.record, ""
+    try:
+        every = whole(contract)
+    except Damaged as damaged:
+        every = {}
+        about = {"run": run.get("id", ""), "by": run.get("by", ""), "host": contract.host}
+        told = lay_aside(damaged, about)
     before = every.get(release.id, {"applied": [], "reviewed": []})
     entry = {
         "commit": record.get("commit", ""),
@@ -37,6 +81,7 @@ def keep(contract: Contract, release: Release, known: list[str], applied: list[s
     kept = sorted({*every, release.id})[-KEPT:]
     write_json(file_of(contract), {name: {**every, release.id: entry}[name] for name in kept})
     write_json(release.record_file, {**record, "migrations": {"known": known, "applied": entry["applied"]}})
+    return told
 
 
 def code_of(contract: Contract, commit: str, known: list[str]) -> dict[str, Any]:
