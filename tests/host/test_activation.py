@@ -6,13 +6,14 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, guard, journal, pausing, status, switch
+from ansible.module_utils.namaskah_host import activation, guard, journal, launch, pausing, status, switch
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
@@ -188,11 +189,21 @@ def test_a_switch_of_an_older_version_is_completed_without_that_record(host: Fol
 
 
 SQUATTER = """
-import contextlib, socket, sys
+import contextlib, os, socket, sys, time
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
-listener.listen()
-print("here", flush=True)
+listener.listen(0 if sys.argv[2] == "deaf" else 8)
+if sys.argv[2] == "deaf":
+    waiting = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for one in waiting:
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            one.connect(sys.argv[1])
+if sys.argv[2] == "orphan" and os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+while sys.argv[2] == "deaf":
+    time.sleep(60)
 while True:
     asked, _ = listener.accept()
     with asked, contextlib.suppress(OSError):  # a launcher looks whether somebody is here, and asks nothing
@@ -206,7 +217,7 @@ def test_whoever_keeps_the_socket_of_the_idle_instance_is_named_and_the_release_
 ) -> None:
     first, second = confirmed(host), host.prepared()
     place = host.contract.runtime_of("green") / "web.sock"
-    words = [sys.executable, "-c", SQUATTER, str(place)]
+    words = [sys.executable, "-c", SQUATTER, str(place), "answers"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as squatter:
         try:
             assert squatter.stdout
@@ -223,6 +234,35 @@ def test_whoever_keeps_the_socket_of_the_idle_instance_is_named_and_the_release_
     place.unlink()
     activation.activate(host.contract, second, 60)
     assert live(host) == second["release"]
+
+
+@pytest.mark.parametrize("kind", ["deaf", "orphan", "port"])
+def test_who_keeps_an_address_without_an_answer_of_his_own_is_named_as_well(host: FolderHost, kind: str) -> None:
+    """One lets connections wait in a full queue, one was started by a process that has ended, one has a port."""
+    release = Release(host.contract, host.prepared()["release"])
+    green, web = Instance(host.contract, release, "green"), release.services[0]
+    bad = Failure("unhealthy", "wait", "here", "it died", "read its log")
+    place = host.contract.runtime_of("green") / "web.sock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-c", SQUATTER, str(place), kind]
+    green._blame_stranger(web, bad)  # nobody has it, so nothing is raised
+    if kind == "port":
+        with socket.create_server(("127.0.0.1", 0)) as mine:
+            port = dataclasses.replace(web, listen="port", ports={"green": mine.getsockname()[1]})
+            with pytest.raises(Failure, match=rf"its port \d+ is kept by .* \(pid {os.getpid()}, user"):
+                green._blame_stranger(port, bad)
+        return
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as squatter:
+        assert squatter.stdout
+        pid = int(squatter.stdout.readline())
+        try:
+            with pytest.raises(Failure, match=rf"its socket is kept by .* \(pid {pid}, user") as found:
+                green._blame_stranger(web, bad)
+            with pytest.raises(SystemExit, match="another process"):
+                launch.clear_stale_socket(str(place))
+        finally:
+            os.kill(pid, signal.SIGKILL)
+    assert found.value.kind == "failed"
 
 
 def journal_of(host: FolderHost) -> Path:

@@ -87,10 +87,18 @@ def test_a_token_in_an_argument_of_pip_is_named(tmp_path: Path, word: str) -> No
 
 
 @pytest.mark.fault("address in another form", ends="refused")
-def test_an_address_that_cannot_be_read_is_named_without_it(tmp_path: Path) -> None:
-    (found,) = told(tmp_path, "postgres://u:p@h:sentinel/d")
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgres://u:p@h:sentinel/d", "its port is no number"),
+        ("postgres://u:p@h/d?sslmode=sentinel", "its sslmode (or ssl) is none of disable, allow"),
+        ("postgres://u:p@h/d\nPGPORT=sentinel", "its port is no number"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_named_without_it(tmp_path: Path, address: str, why: str) -> None:
+    (found,) = told(tmp_path, address)
     assert found[0] == "database"
-    assert f"the address in DATABASE_URL of {tmp_path / 'env'} cannot be read: its port is no number" in found[1]
+    assert f"the address in DATABASE_URL of {tmp_path / 'env'} cannot be read: {why}" in found[1]
     assert "sentinel" not in str(found)
 
 
@@ -136,11 +144,12 @@ def test_the_observer_reads_the_same_forms(tmp_path: Path, server: Listen) -> No
     text = (
         f"A=postgis://u:sentinel#x/y@127.0.0.1:{port}/d?conn_max_age=600\n"
         f'B="postgresql+asyncpg://u:p@/d?host=127.0.0.1:1&host=127.0.0.1:{port}"\n'
-        f"export PGHOST='127.0.0.1'\nPGPORT={port}\nC=sqlite:////x\n"
+        f"export PGHOST='127.0.0.1'\nPGPORT={port}\nC=sqlite:////x\nD=postgresql:///d\n"
     )
     assert observed(text, tmp_path) == [
         ["A", f"127.0.0.1:{port}", "PostgreSQL"],
         ["B", f"127.0.0.1:1, 127.0.0.1:{port}", "PostgreSQL"],
+        ["D", f"127.0.0.1:{port}", "PostgreSQL"],
         ["PGHOST", f"127.0.0.1:{port}", "PostgreSQL"],
     ]
 

@@ -23,6 +23,8 @@ READ: list[tuple[str, dict[str, str]]] = [
     ("postgresql+psycopg2cffi://u:p@h/d?application_name=x&pool_size=5", {**USER, "host": "h"}),
     ("asyncpg://u:p@h/d?minsize=1", {**USER, "host": "h"}),
     ("postgres://u:p@h/d?ssl=false", {**USER, "host": "h", "sslmode": "disable"}),
+    ("postgres://u:p@h/d?sslmode=no-verify", {**USER, "host": "h", "sslmode": "require"}),
+    ("postgres://u:p@h/d?ssl=no-verify", {**USER, "host": "h", "sslmode": "require"}),
     ("postgres://u:p@h/d?pgbouncer=true&channel_binding=require", {**USER, "host": "h", "channel_binding": "require"}),
     # Names of kinds.
     ("postgis://u:p@h/d", {**USER, "host": "h"}),
@@ -40,6 +42,7 @@ READ: list[tuple[str, dict[str, str]]] = [
     ("postgres:////run/pg/d", {"dbname": "d", "host": "/run/pg"}),
     ("postgresql:///d", {"dbname": "d"}),
     ("postgresql://", {}),
+    ("postgresql+pg8000://u:p@/d?unix_sock=/run/pg/.s.PGSQL.5433", {**USER, "host": "/run/pg", "port": "5433"}),
     # Several hosts.
     ("postgresql://u:p@h1:1,h2:2/d?target_session_attrs=read-write",
      {**USER, "host": "h1,h2", "port": "1,2", "target_session_attrs": "read-write"}),
@@ -81,6 +84,7 @@ BROKEN = [
     "postgres://u:sentinel#x", "postgres://u:sentinel", "postgres://h:sentinel/d", "postgres://::1/d",
     "postgres://u:p@h:sentinel/d", "postgres://u:p@h:99999/d", "postgres://u:p@h:0/d", "postgres://u:sentinel%00@h/d",
     "postgres://u:p@/d?port=sentinel", "postgres://u:p@/d?host=a,b&port=1,2,3", "postgres://u:p@sent inel/d",
+    "postgres://u:p@/d?unix_sock=sentinel", "postgres://u:p@h/d?sslmode=sentinel", "postgres://u:p@h/d?ssl=sentinel",
     "postgres://u:p@h'sentinel/d", "postgres://u:p@h:²/d",
 ]  # fmt: skip
 
@@ -100,13 +104,19 @@ def test_other_databases_are_none_of_ours(text: str) -> None:
 @pytest.mark.parametrize("text", BROKEN)
 def test_what_is_broken_is_said_without_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"^it") as caught:
-        database_address.parse(text)
+        database_address.parse(text).for_libpq()  # type: ignore[union-attr]
     assert "sentinel" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("text", "places"),
     [
+        ("postgres:///d PGPORT=6", [("/var/run/postgresql", 6)]),
+        ("postgres:///d PGHOST=h PGPORT=6", [("h", 6)]),
+        ("postgres:///d PGHOST=h1,h2 PGPORT=6", [("h1", 6), ("h2", 6)]),
+        ("postgres://h1,h2/d PGPORT=6,7", [("h1", 6), ("h2", 7)]),
+        ("postgres://h:5/d PGHOST=other PGPORT=6", [("h", 5)]),
+        ("postgres://:5/d PGHOST=h PGPORT=6", [("h", 5)]),
         ("postgres://u:p@h/d", [("h", 5432)]),
         ("postgres:///d", [("/var/run/postgresql", 5432)]),
         ("postgres://h1,h2:6/d", [("h1", 5432), ("h2", 6)]),
@@ -115,9 +125,10 @@ def test_what_is_broken_is_said_without_it(text: str) -> None:
     ],
 )
 def test_where_servers_are(text: str, places: list[tuple[str, int]]) -> None:
-    found = database_address.parse(text)
+    address, *variables = text.split(" ")
+    found = database_address.parse(address)
     assert found
-    assert found.places() == places
+    assert found.places({name: value for name, _, value in (one.partition("=") for one in variables)}) == places
 
 
 LETTERS = "abc019:/@#?%&=+,[]. \\'\"\0\n\u2028é"

@@ -47,6 +47,14 @@ def test_a_warning_is_no_part_of_the_list_of_processes(
     assert observed.running_processes(other_user) == [{**PROCESS, "cwd": r"/a\udcff"}]
 
 
+def test_what_sudo_says_on_standard_output_is_no_part_of_the_list_either(
+    tmp_path: Path, other_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"printf '[!] Your account expires in 3 days.\\n%s\\n' '{json.dumps([PROCESS])}'"
+    monkeypatch.setattr(observed, "PROGRAM", program(tmp_path, text))
+    assert [one["pid"] for one in observed.running_processes(other_user)] == [1]
+
+
 def test_what_is_no_list_of_processes_is_told_in_words(
     tmp_path: Path, other_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +113,7 @@ def test_nothing_acts_in_what_is_quoted() -> None:
     assert foreign.brief("a\r\n  b\t\x1b[2J\u2028" + "A" * 10_000) == "a b \\x1b[2J\\u2028" + "A" * 183 + "..."
     assert readable("x \x1b[2J https://me:secret@host/") == r"x \x1b[2J https://***@host/"
     assert json.dumps(foreign.inert({"\udcff": ["\udcff", 1, None, ("\x00",)]}))
+    assert foreign.visible("a\u3164\u115f\u034f\ufe0f\U000e0100b é") == r"a\u3164\u115f\u034f\ufe0f\U000e0100b é"
     assert str(Failure("failed", "a\x1b", "b\u202e", "c\nd", "e")) == "a\\x1b (b\\u202e): c\nd"
 
 

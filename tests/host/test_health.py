@@ -75,6 +75,46 @@ def test_an_answer_that_trickles_in_is_over_at_its_time(answering: Answering, he
     assert told == "TimeoutError: timed out: no complete answer within 1 s"
 
 
+ENDLESS = {
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 10000),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_who_never_pauses_is_over_at_the_time(answering: Answering, kind: str) -> None:
+    """A wait ends where nothing comes; here something always does."""
+    head, more = ENDLESS[kind]
+
+    def pour(asked: socket.socket) -> None:
+        asked.sendall(head)
+        for _ in range(1000):  # about 50 MB: without a deadline the reader would take seconds
+            asked.sendall(more)
+        trickle(asked, b"")
+
+    agreed, service = answering(pour)
+    connected = health.connection(agreed, service, "blue", 0.1)
+    begun = time.monotonic()
+    assert health.get(connected, "/", {}).error.startswith("TimeoutError: timed out")
+    assert time.monotonic() - begun < SECONDS
+
+
+def test_all_addresses_of_a_name_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that let a connection wait, for their queue is full; and a search for the name that does not end."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
+        one = (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [one] * 20)
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"no complete answer within 0\.1 s"):
+            bounded.BoundedConnection("many.example", 0.1).connect()
+        assert time.monotonic() - begun < SECONDS
+    silent = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(SECONDS * 2) * [])
+    with pytest.raises(TimeoutError, match=r"the name many.example was not found in time"):
+        bounded.BoundedConnection("many.example", 0.1).connect()
+    silent.set()
+
+
 def test_good_answers_that_come_too_late_are_the_reason(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PAUSE", 1.1)
     agreed, service = answering(lambda asked: asked.sendall(GOOD))

@@ -58,24 +58,48 @@ def test_what_is_there_is_given(tmp_path: Path) -> None:
     assert [answer["msg"] for _, answer in played.answers] == ["<there>"] * len(FORMS)
 
 
-@pytest.mark.fault("environment of the controller", ends="refused")
-def test_a_good_secret_on_a_host_is_not_overwritten(tmp_path: Path) -> None:
-    """The task that writes is silent, for there are secrets in it; what is missing is said all the same."""
+WRITE = {"name": "Write", "ansible.builtin.include_role": {"name": "provision", "tasks_from": "environment"}}
+
+
+@pytest.fixture
+def environment_file(tmp_path: Path) -> dict[str, Any]:
+    """Variables with which the file at `namaskah_env_file` is written, and such a file."""
     file = tmp_path / "env"
     file.write_text(GOOD)
-    variables = {
+    return {
         **VARIABLES,
         "namaskah_env_file": str(file),
         "namaskah_deploy_user": getpass.getuser(),
         "namaskah_app_user": grp.getgrgid(os.getgid()).gr_name,
+    }
+
+
+@pytest.mark.fault("environment of the controller", ends="refused", where="a value that is empty")
+def test_no_empty_value_is_written_over_a_good_one(tmp_path: Path, environment_file: dict[str, Any]) -> None:
+    given = {"A": "{{ lookup('pipe', 'echo $APP_SECRET') }}", "B": "{{ nothing | default('') }}", "C": None, "D": " \n",
+             "E": "", "F": 0, "G": False, "H": "Zqother"}  # fmt: skip
+    variables = {**environment_file, "provision_environment": given, "provision_empty_names": ["E"]}
+    played = play([WRITE], tmp_path, variables=variables)
+    assert played.status != 0
+    assert "A, B, C, D of provision_environment" in " ".join(played.output.split())
+    assert "provision_empty_names: [A, B, C, D]" in " ".join(played.output.split())
+    assert "Zqother" not in played.output
+    assert Path(environment_file["namaskah_env_file"]).read_text() == GOOD
+
+
+@pytest.mark.fault("environment of the controller", ends="refused")
+def test_a_good_secret_on_a_host_is_not_overwritten(tmp_path: Path, environment_file: dict[str, Any]) -> None:
+    """The task that writes is silent, for there are secrets in it; what is missing is said all the same."""
+    file = Path(environment_file["namaskah_env_file"])
+    variables = {
+        **environment_file,
         "provision_environment": {"SECRET_KEY": "{{ lookup('env', 'APP_SECRET') }}", "OTHER": "Zqother"},
     }
-    write = {"name": "Write", "ansible.builtin.include_role": {"name": "provision", "tasks_from": "environment"}}
-    played = play([write], tmp_path, variables=variables)
+    played = play([WRITE], tmp_path, variables=variables)
     assert played.status != 0
     assert "namaskah_pass_on: [APP_SECRET]" in " ".join(played.output.split())
     assert "Zqother" not in played.output
     assert file.read_text() == GOOD
-    played = play([write], tmp_path, variables=variables, env={"APP_SECRET": "better"})
+    played = play([WRITE], tmp_path, variables=variables, env={"APP_SECRET": "better"})
     assert played.status == 0, played.output
     assert 'SECRET_KEY="better"' in file.read_text()

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.namaskah_git import command
+from ansible.module_utils.namaskah_host import mirror
 
 from tests.support.project import ROOT
 
@@ -66,11 +68,35 @@ def test_git_is_told_of_proxies_and_of_no_folder_of_somebodys(monkeypatch: pytes
         "https_proxy",
         "NO_PROXY",
         "SSL_CERT_FILE",
+        "GIT_SSL_CAINFO",
+        "CURL_CA_BUNDLE",
+        "GH_TOKEN",
+        "AWS_PROFILE",
+        "GIT_SSL_NO_VERIFY",
         "GIT_DIR",
         "GIT_CONFIG_COUNT",
         "LD_PRELOAD",
     ):
         monkeypatch.setenv(name, name)
-    told = command.environment({})
-    assert {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "SSL_CERT_FILE"} <= told.keys()
-    assert not {"GIT_DIR", "GIT_CONFIG_COUNT", "LD_PRELOAD"} & told.keys()
+    told = command.environment({}, ["GH_TOKEN", "GIT_SSL_NO_VERIFY"])
+    assert {
+        "HTTPS_PROXY",
+        "https_proxy",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "GIT_SSL_CAINFO",
+        "CURL_CA_BUNDLE",
+    } <= told.keys()
+    assert "GH_TOKEN" in told, "it was declared"
+    assert not {"AWS_PROFILE", "GIT_SSL_NO_VERIFY", "GIT_DIR", "GIT_CONFIG_COUNT", "LD_PRELOAD"} & told.keys()
+
+
+@pytest.mark.parametrize(("env", "told"), [(mirror.with_remote, "http://proxy.example\n"), (mirror.alone, "")])
+def test_the_configuration_of_a_host_says_how_the_remote_is_reached_and_nothing_of_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, env: Callable[[], dict[str, str]], told: str
+) -> None:
+    (tmp_path / "gitconfig").write_text("[http]\n\tproxy = http://proxy.example\n")
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(tmp_path / "gitconfig"))
+    monkeypatch.delenv("GIT_CONFIG_NOSYSTEM", raising=False)
+    words = ["git", "config", "--get", "http.proxy"]
+    assert subprocess.run(words, env=env(), cwd=tmp_path, capture_output=True, text=True, check=False).stdout == told

@@ -16,7 +16,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.support.gitting import Remote, make
 
-MARKS = ["\u2028", "\u2029", "\x85", "\u202e", "\u2066", "\u200b"]
+MARKS = ["\u2028", "\u3164", "\u2029", "\x85", "\u202e", "\u2066", "\u200b"]
 HOSTILE = """
 [log]
     showSignature = true

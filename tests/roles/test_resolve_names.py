@@ -12,7 +12,8 @@ REFUSED = [
     "", "v1;id", "v1$(id)", "v1`id`", "v1|id", "v1&&id", "v1 x", "v1\n", "$IFS", "-v", "--upload-pack=touch x",
     "{{lookup('pipe','id')}}", "{%x%}", "HEAD", "refs/remotes/origin/HEAD", "HEAD/x", "main@{1}", "a..b", "a.lock",
     "a.lock/b", "/a", "a/", "a//b", ".a", "a/.b", "a.", "a./b", "a/-b", "v1^{}", "v1~1", "a:b", "a*", "a?", "a[b",
-    "a\\b", "v1\u200b", "v\u0456", "x" * 101, "a\x00b", "@", "!unsafe", "#x", "'x'", '"x"',
+    "a\\b", "v1\u200b", "v\u0456", "x" * 101, "a\x00b", "@", "@{1}", "@{-1}", "@@x", "@/x", "@.x", "@" + "x" * 100,
+    "!unsafe", "#x", "'x'", '"x"',
 ]  # fmt: skip
 ALLOWED = [
     "main",
@@ -26,6 +27,7 @@ ALLOWED = [
     "2026-11",
     "v1.2.3+build.5",
     "pkg@1.2.3",
+    "@scope/pkg@1.2.3",
 ]
 
 
@@ -62,7 +64,8 @@ def test_no_made_up_word_brings_a_forbidden_character_through() -> None:
     "ssh://git@git.example/team/app.git", "https://git.example/app", "git@git.example:team/app.git",
     "git://127.0.0.1:9418/app.git", "/srv/git/app.git", "file:///srv/git/app.git", "ssh://git@[fd00::1]:22/app.git",
     "git@ssh.git.example:v3/org/My%20Project/repo", "https://git@git.example/app.git", "git@[fd00::1]:app.git",
-    "https://git.example/org/My%20Project/_git/repo", "host-alias:app.git", "/srv/a:b@c/app.git",
+    "git@git.example:team/app@v2.git", "https://git.example/org/My%20Project/_git/repo", "host-alias:app.git",
+    "/srv/a:b@c/app.git",
 ])  # fmt: skip
 def test_address_is_allowed(address: str) -> None:
     assert check_repository(address) == address
@@ -84,7 +87,7 @@ SECRET = [
     "https://git:sentinel@git.example/app.git", "https://sentinel:x-oauth-basic@git.example/app.git",
     "HTTPS://sentinel@git.example/app.git", "https://x:sen/sentinel@git.example/app.git",
     "https://x:a#sentinel?b@git.example/app.git", "https:/x:sentinel@git.example/app.git",
-    "x:sentinel@git.example:app.git",
+    "x:sentinel@git.example:app.git", "x:sent/sentinel@git.example/app.git", "git@h:sentinel@git.example/app.git",
     "sentinel:x@git.example:app.git", "ssh://x:sentinel@git.example/app.git", "git://sentinel@git.example/app.git",
     "https://x:sen tinel\nsentinel@git.example/app.git", "https://sentinel%3Ax@git.example/app.git",
     "ftp://x:sentinel@git.example/app.git", "git+https://sentinel@git.example/app.git",

@@ -21,12 +21,12 @@ FULL = {
 }
 
 
-def _asked(folder: Path, script: str, task: dict[str, Any] = PING) -> Played:
+def _asked(folder: Path, script: str, task: dict[str, Any] = PING, **variables: Any) -> Played:
     """Ask a host whose Python is a shell script."""
     interpreter = folder / "python"
     interpreter.write_text(f"#!/bin/sh\n{script}\n")
     interpreter.chmod(0o755)
-    return play([task], folder / "play", variables={"ansible_python_interpreter": str(interpreter)})
+    return play([task], folder / "play", variables={"ansible_python_interpreter": str(interpreter), **variables})
 
 
 @pytest.mark.parametrize("said", FULL.values(), ids=list(FULL))
@@ -47,10 +47,20 @@ def test_another_traceback_stays_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("output: no answer", ends="refused", where="too long")
-def test_an_answer_without_end_is_not_read(tmp_path: Path) -> None:
-    failure = _asked(tmp_path, "cat >/dev/null; head -c 40000000 /dev/zero | tr '\\0' x").failure()
+@pytest.mark.parametrize("to", ["", ">&2"], ids=["output", "errors"])
+def test_an_answer_without_end_is_not_read(tmp_path: Path, to: str) -> None:
+    failure = _asked(tmp_path, f"cat >/dev/null; head -c 40000000 /dev/zero | tr '\\0' x {to}").failure()
     assert failure["what"] == "the answer of a host is too long"
     assert "it printed 38 MB, and 16 MB are the most; it begins 'xxx" in failure["why"]
+
+
+@pytest.mark.fault("output: no answer", ends="named", where="without end, to who only looks")
+def test_who_only_looks_gives_a_host_up_after_the_time_of_a_step(tmp_path: Path) -> None:
+    look = {"name": "Look", "ansible.builtin.include_role": {"name": "status"}}
+    variables = {"namaskah_app": "shop", "namaskah_environment": "production", "namaskah_repository": "unused",
+                 "namaskah_services": {"web": {"command": ["true"]}}, "namaskah_step_timeout": 1}  # fmt: skip
+    played = _asked(tmp_path, "cat >/dev/null; while sleep 0.1; do echo more; done", look, **variables)
+    assert "Timed out after 1 second" in played.output
 
 
 @pytest.mark.parametrize("mode", [None, 0o755], ids=["new", "of before"])

@@ -69,6 +69,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("/garbage", {}, "does not speak HTTP"),
     ("/slow", {}, "no complete answer within 0.5 s"),
     ("/trickle", {}, "no complete answer within 0.5 s"),
+    ("/endless", {}, "no complete answer within 0.5 s"),
+    ("/endless-trailers", {}, "no complete answer within 0.5 s"),
 ]
 
 

@@ -68,8 +68,9 @@ def test_a_text_without_end_is_cut_at_the_door() -> None:
 
 
 def test_hosts_and_controller_show_the_same() -> None:
-    text = "".join(map(chr, range(0x3000))) + ATTACK + "\U000e0041"
+    text = "".join(map(chr, range(0x3200))) + ATTACK + "\ufe0f\uffa0\U000e0041\U000e0100"
     assert on_hosts.visible(text) == foreign.visible(text)
+    assert not set(foreign.visible(text)) & set("\u034f\u115f\u2800\u3164\ufe0f\uffa0\U000e0100")
     assert (
         not {unicodedata.category(letter) for letter in foreign.visible(text) if letter not in "\t\n"} & foreign._ACTING
     )

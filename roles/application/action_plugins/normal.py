@@ -90,10 +90,12 @@ class ActionModule(ActionBase):
     def _low_level_execute_command(self, *words: Any, **options: Any) -> dict[str, Any]:
         """Return what a command on the host printed; called by `_execute_module`, which then reads it as JSON."""
         done: dict[str, Any] = super()._low_level_execute_command(*words, **options)
-        printed = done.get("stdout") or ""
-        if len(printed) > MOST:
+        printed = (done.get("stdout") or "", done.get("stderr") or "")
+        length = sum(map(len, printed))
+        if length > MOST:
             most = f"{MOST / 2**20:.0f} MB are the most"
-            raise TooLongError(f"it printed {len(printed) / 2**20:.0f} MB, and {most}; it begins {printed[:200]!r}")
+            longer = max(printed, key=len)
+            raise TooLongError(f"it printed {length / 2**20:.0f} MB, and {most}; it begins {longer[:200]!r}")
         return done
 
     def _room_there(self) -> str:

@@ -27,6 +27,7 @@ options:
   facts: {description: What the tag's message says, name to value., type: dict, default: {}}
   timeout: {description: Seconds for one git command., type: int, default: 120}
   cache: {description: Folder of bare copies; empty is the XDG cache folder., type: path, default: ""}
+  pass_on: {description: Further names of the environment that git gets., type: list, elements: str, default: []}
 author: [namaskah-deploy]
 """
 
@@ -61,7 +62,7 @@ def act(contract: Contract, run: dict[str, Any], module: AnsibleModule) -> dict[
         resume=bool(run.get("resume")),
     )
     cache = Path(asked["cache"]) if asked["cache"] else mirror.default_cache()
-    return {"changed": True, **tagging.make(Git(timeout=asked["timeout"]), mark, cache)}
+    return {"changed": True, **tagging.make(Git(timeout=asked["timeout"], pass_on=asked["pass_on"]), mark, cache)}
 
 
 if __name__ == "__main__":
@@ -73,5 +74,6 @@ if __name__ == "__main__":
             "facts": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 120},
             "cache": {"type": "path", "default": ""},
+            "pass_on": {"type": "list", "elements": "str", "default": []},
         },
     )

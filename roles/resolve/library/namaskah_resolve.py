@@ -32,6 +32,7 @@ options:
   release: {type: str, default: "", description: Name of the release; made up when empty.}
   timeout: {type: int, default: 300, description: Seconds for one git command.}
   cache: {type: path, default: "", description: Folder of the bare copies; empty is the XDG cache folder.}
+  pass_on: {type: list, elements: str, default: [], description: Further names of the environment that git gets.}
 author: [namaskah-deploy]
 """
 
@@ -59,7 +60,7 @@ def resolve(arguments: dict[str, Any]) -> dict[str, Any]:
     """Everything that the run has to know about what it releases. Raises Failure."""
     word = check_ref(arguments["commit"] or arguments["ref"])
     repository = check_repository(arguments["repository"])
-    git = Git(timeout=arguments["timeout"])
+    git = Git(timeout=arguments["timeout"], pass_on=arguments["pass_on"])
     refs = remote.list_refs(git, repository)
     choice = remote.choose(refs, word, repository)
     cache = Path(arguments["cache"]) if arguments["cache"] else mirror.default_cache()
@@ -108,6 +109,7 @@ def main() -> None:
             "release": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
             "cache": {"type": "path", "default": ""},
+            "pass_on": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -69,7 +69,7 @@ def read(key, function):
         asked.extend([(key, places)] if places else [])
 def of_address(value):
     address = database_address.parse(value)
-    return address and address.places(values.get("PGHOST", "").partition(",")[0])
+    return address and address.places(values)
 def of_names(hosts, ports):
     given = ports.split(",")
     numbers = given * len(hosts.split(",")) if len(given) == 1 else given

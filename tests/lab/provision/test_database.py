@@ -127,7 +127,7 @@ def test_proof_makes_scratch_databases_and_nothing_else(migrated: Fleet) -> None
     assert "permission denied" in by_service(migrated, "proof", "CREATE ROLE mine;").stderr
 
 
-@pytest.mark.fault("role changed by SQL of the application", ends="unharmed", where="its password and settings")
+@pytest.mark.fault("role changed by SQL of the application", ends="harmless", where="its password and settings")
 @pytest.mark.parametrize("role", ["backup", "proof"])
 def test_a_role_whose_password_was_changed_logs_in(fleet: Fleet, role: str) -> None:
     """Whoever runs as the role may change both; by who asks, the deploy user comes in all the same."""

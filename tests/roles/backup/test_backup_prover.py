@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
+import jinja2
 import pytest
+import yaml
 from ansible.module_utils.namaskah_backups import proof, space
 from ansible.module_utils.namaskah_host.failure import Failure
 
 from tests.support.backups.backups import TASK, Backups
 from tests.support.backups.cluster import Cluster, running
 from tests.support.backups.looking import Looker
+from tests.support.project import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +59,11 @@ def test_room_that_the_role_may_not_ask_for_is_unknown(filled: Cluster, backups:
     assert backups.make()["notes"] == []
 
 
-@pytest.mark.fault("role changed by SQL of the application", ends="unharmed", where="its settings")
+@pytest.mark.fault("role changed by SQL of the application", ends="harmless", where="its settings")
 def test_a_role_that_a_proof_changed_proves_the_next_backup(filled: Cluster, backups: Backups) -> None:
     """A constraint of the application runs as the role of proofs, which may change settings of its own."""
-    settings = ("default_transaction_read_only = on", "statement_timeout = 1", "lock_timeout = 1")
+    settings = ["default_transaction_read_only = on", "statement_timeout = 1", "lock_timeout = 1"]
+    settings += ("idle_session_timeout = 1", "search_path = public", "local_preload_libraries = nothing")
     alter = "".join(f"EXECUTE 'ALTER ROLE '||current_user||' SET {one}';" for one in settings)
     body = f"BEGIN IF current_user = 'prover' THEN {alter} END IF; RETURN true; END"
     filled.sql(
@@ -73,6 +78,34 @@ def test_a_role_that_a_proof_changed_proves_the_next_backup(filled: Cluster, bac
         assert backups.make()["proof"] == "proved"
     finally:
         filled.sql("DROP TABLE trap", "DROP FUNCTION harmful", "ALTER ROLE prover RESET ALL")
+
+
+@pytest.mark.fault("role changed by SQL of the application", ends="harmless", where="its search path")
+def test_a_search_path_of_the_database_puts_no_function_before_the_servers(filled: Cluster, backups: Backups) -> None:
+    """Its owner may set one. What the roles of backups and provisioning call would then run the owner's code."""
+    body = "BEGIN RAISE EXCEPTION 'the code of the owner ran as %', current_user; END"
+    functions = ("set_config(text, text, bool)", "lower(text)", "has_schema_privilege(text, text, text)")
+    filled.sql(
+        "CREATE SCHEMA evil",
+        "GRANT USAGE ON SCHEMA evil TO PUBLIC",
+        *(f"CREATE FUNCTION evil.{one} RETURNS text LANGUAGE plpgsql AS $f$ {body} $f$" for one in functions),
+        "ALTER DATABASE shop SET search_path = evil, pg_catalog",
+        "ALTER DATABASE shop SET default_transaction_read_only = off",
+        role="owner",
+    )
+    assert backups.make()["proof"] == "proved"
+    variables = yaml.safe_load((ROOT / "roles/provision/vars/main.yml").read_text())
+    options = next(word for word in variables["provision_psql"] if word.startswith("PGOPTIONS="))
+    words = ["env", options, str(filled.binaries / "psql"), "-XAt", "--set=ON_ERROR_STOP=1", "--file=-"]
+    template = (ROOT / "roles/provision/templates/grants.sql.j2").read_text()
+    names = {"provision_database_owner": "owner", "provision_database_app": "app"}
+    done = subprocess.run(
+        [*words, "-h", str(filled.folder), "-U", "admin", "-d", "shop"],
+        input=jinja2.Template(template, trim_blocks=True).render(names),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "GRANT" in done.stdout
 
 
 @pytest.mark.fault("backup not restorable", ends="found")

@@ -98,6 +98,16 @@ class Handler(socketserver.StreamRequestHandler):
             if self.server.ending.wait(0.05):
                 return
 
+    def endless(self) -> None:
+        """Never pause, and never come to the answer."""
+        for _ in range(1000):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
+
+    def endless_trailers(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        for _ in range(1000):
+            self.wfile.write(b"X: y\r\n" * 10000)
+
     def static(self, path: str) -> None:
         name = path.removeprefix("/static/").replace("%20", " ")
         if name in self.server.spoiled:

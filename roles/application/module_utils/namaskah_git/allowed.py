@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 RULE = (
-    "1 to 100 of the characters 0-9 A-Z a-z . _ / + @ -, beginning with a letter or digit, "
+    "1 to 100 of the characters 0-9 A-Z a-z . _ / + @ -, beginning with a letter or digit, or with @ and one of these, "
     "with no '..', no empty part, and no part that begins with '.' or '-', ends in '.' or '.lock', or is HEAD"
 )
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/+@-]{0,99}")
+_NAME = re.compile(r"(?=.{1,100}\Z)@?[0-9A-Za-z][0-9A-Za-z._/+@-]*")
 _BAD_PART = re.compile(r"(^|/)([./-]|$)|(\.lock|\.)(/|$)|\.\.|(^|/)HEAD(/|$)")
 
 

@@ -17,6 +17,7 @@ _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _INHERITED = (
     *("HOME", "PATH", "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
     *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GIT_SSH", "GIT_SSH_COMMAND", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+    *("GIT_SSL_CAINFO", "CURL_CA_BUNDLE", "GNUPGHOME"),
     *_PROXIES,
     *(name.lower() for name in _PROXIES),
 )
@@ -63,13 +64,14 @@ class Git:
     timeout: float
     directory: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    pass_on: Sequence[str] = ()  # names that the inventory declares: what credential helpers and transports need
 
     def attempt(self, arguments: Sequence[str]) -> Done:
         """Run git with the operator's ways to the remote; give back how it ended.
 
         Raises Failure when git is missing or its time is over.
         """
-        return self._run(arguments, environment(self.extra))
+        return self._run(arguments, environment(self.extra, self.pass_on))
 
     def local(self, arguments: Sequence[str], stdin: str = "") -> Done:
         """Run git on the copy alone, without anybody's configuration; otherwise like `attempt`."""
@@ -97,9 +99,10 @@ class Git:
         return done.out
 
 
-def environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment(extra: Mapping[str, str], pass_on: Sequence[str] = ()) -> dict[str, str]:
     """The whole environment of git: a few inherited words, none of the caller's other GIT_* variables."""
-    return {**{name: os.environ[name] for name in _INHERITED if name in os.environ}, **_FIXED, **extra}
+    names = (*(name for name in pass_on if not name.startswith("GIT_")), *_INHERITED)
+    return {**{name: os.environ[name] for name in names if name in os.environ}, **_FIXED, **extra}
 
 
 def reason(done: Done) -> str:

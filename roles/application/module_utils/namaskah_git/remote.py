@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..namaskah_host.failure import Failure
-from ..namaskah_host.foreign import brief, lines
+from ..namaskah_host.foreign import brief, lines, visible
 from .command import Git, reason
 from .names import is_commit
 
@@ -43,7 +43,7 @@ class Refs:
     @property
     def plain(self) -> list[str]:
         """The names without a character that hides or acts: a reader may take such a name for another one."""
-        return [ref for ref in self.objects if ref.isprintable() and ref not in self.twice]
+        return [ref for ref in self.objects if ref.isprintable() and visible(ref) == ref and ref not in self.twice]
 
 
 @dataclass(frozen=True)

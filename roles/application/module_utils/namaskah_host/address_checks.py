@@ -51,6 +51,9 @@ def _of_database(contract: Contract) -> Iterator[Complaint]:
         place = path if name in read else place
     try:
         address = database_address.parse(variables.get(name, ""))
+        if address:
+            address.for_libpq()
+            address.places(variables)
     except ValueError as error:
         yield "database", f"the address in {name} of {place} cannot be read: {error}", MENDED
         return

@@ -1,12 +1,14 @@
 """How is a question over HTTP bounded? By one deadline for connection, head and body, which no peer can stretch.
 
-A time-out of a socket counts from the last byte: who answers one byte a second would be waited for without end.
+A time-out of a socket counts from the last byte: who answers one byte a second would be waited for without end. And
+it is asked only where there is nothing to read: who never pauses would be read without end.
 """
 
 from __future__ import annotations
 
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +16,12 @@ from typing import Any
 
 
 class BoundedSocket(socket.socket):
-    """A stream whose every wait ends at one deadline."""
+    """A stream that is over at one deadline: `end` of the clock `time.monotonic`, else `seconds` from now."""
 
-    def __init__(self, family: int, seconds: float) -> None:
+    def __init__(self, family: int, seconds: float, end: float | None = None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         self._seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + seconds if end is None else end
 
     def connect(self, address: Any) -> None:
         """Connect in time."""
@@ -44,9 +46,8 @@ class BoundedSocket(socket.socket):
     @contextmanager
     def _in_time(self) -> Iterator[None]:
         """Wait no longer than what is left, and say the whole when that is over: it may have been many waits."""
-        left = self._end - time.monotonic()
         try:
-            self.settimeout(max(left, 0.001))  # 0 would mean not to wait and not to fail
+            self.settimeout(left(self._end))
             yield
         except TimeoutError:
             raise TimeoutError(f"timed out: no complete answer within {self._seconds:g} s") from None
@@ -61,13 +62,15 @@ class BoundedConnection(http.client.HTTPConnection):
         self.path = path
 
     def connect(self) -> None:
-        """Connect; of the addresses of a name, the first that answers."""
+        """Connect; of the addresses of a name, the first that answers. One deadline for all of them."""
+        end = time.monotonic() + self.seconds
         if self.path:
-            self.sock = _connected(socket.AF_UNIX, self.path, self.seconds)
+            self.sock = _connected(socket.AF_UNIX, self.path, self.seconds, end)
             return
-        for family, _, _, _, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+        why: OSError = OSError(f"{self.host} has no address")
+        for family, place in addresses(self.host, self.port, end):
             try:
-                self.sock = _connected(family, place, self.seconds)
+                self.sock = _connected(family, place, self.seconds, end)
             except OSError as error:
                 why = error
             else:
@@ -75,8 +78,43 @@ class BoundedConnection(http.client.HTTPConnection):
         raise why
 
 
-def _connected(family: int, place: Any, seconds: float) -> BoundedSocket:
-    made = BoundedSocket(family, seconds)
+def left(end: float) -> float:
+    """Return the seconds until `end`. Raises TimeoutError when it is over, for a socket's own 0 would mean no wait."""
+    seconds = end - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("timed out")
+    return seconds
+
+
+def addresses(host: str, port: int, end: float) -> list[tuple[int, Any]]:
+    """Return family and place of each address of a name, found before `end`. Raises OSError.
+
+    The system's own search has no bound: a silent name server keeps it for as long as resolv.conf says.
+    """
+    found: list[tuple[int, Any]] = []
+    wrong: list[OSError] = []
+
+    def search() -> None:
+        try:
+            for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                found.append((family, place))
+        except OSError as error:
+            wrong.append(error)
+        except ValueError as error:  # a name that cannot be encoded
+            wrong.append(OSError(f"{host!r} is no name of a host: {error}"))
+
+    searching = threading.Thread(target=search, daemon=True)
+    searching.start()
+    searching.join(left(end))
+    if searching.is_alive():
+        raise TimeoutError(f"the name {host} was not found in time; look at the name servers of this machine")
+    if wrong:
+        raise wrong[0]
+    return found
+
+
+def _connected(family: int, place: Any, seconds: float, end: float) -> BoundedSocket:
+    made = BoundedSocket(family, seconds, end)
     try:
         made.connect(place)
     except BaseException:

@@ -109,11 +109,15 @@ def _end_of(out: bytes, err: bytes, secrets: Mapping[str, str]) -> str:
 
 
 def parsed(output: str, *, what: str, program: str, next_step: str) -> Any:
-    """Return the value of a program's output that has to be JSON. Raises Failure with what came instead."""
-    try:
-        return json.loads(output)
-    except (ValueError, RecursionError):
-        raise _odd(output, "JSON", what, program, next_step) from None
+    """Return the value of a program's output that has to be JSON. Raises Failure with what came instead.
+
+    What stands in lines before is none of it: modules of PAM speak on the standard output of sudo.
+    """
+    document = max(output.rfind("\n["), output.rfind("\n{")) + 1
+    for text in (output, output[document:]):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+    raise _odd(output, "JSON", what, program, next_step)
 
 
 def listed(output: str, names: Sequence[str], *, what: str, program: str, next_step: str) -> list[dict[str, Any]]:

@@ -24,7 +24,11 @@ KEYWORDS = {
     "sslcrldir", "sslsni", "ssl_min_protocol_version", "ssl_max_protocol_version", "gssencmode", "krbsrvname",
     "requirepeer", "require_auth", "target_session_attrs", "load_balance_hosts", "keepalives", "tcp_user_timeout",
 }  # fmt: skip
-_SSL = {"true": "require", "1": "require", "yes": "require", "false": "disable", "0": "disable", "no": "disable"}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")  # of libpq
+_SSL = {
+    **dict.fromkeys(("true", "1", "yes", "on", "no-verify"), "require"),  # it encrypts, whoever the server is
+    **dict.fromkeys(("false", "0", "no", "off"), "disable"),
+}
 _SCHEMA = ("currentschema", "search_path")  # as some libraries name the search path
 _SCHEME = re.compile(r"\s*([A-Za-z][\w-]*)(?:\+[\w.-]*)*://", re.ASCII)
 # An authority without a user: then an @ further on belongs to a parameter.
@@ -33,6 +37,7 @@ _WITHOUT_USER = re.compile(rf"{_ONE}(?:,{_ONE})*(?:/[^?@]*)?(?:\?[\w.-]+=|\?$|$)
 _AFTER_USER = re.compile(r"/|\?[\w.-]+=|$")
 _ONE_HOST = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:]*))(?::(?P<port>[^:]*))?")
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/]*):(\d+)")
+_SOCKET = re.compile(r"(/.*)/\.s\.PGSQL\.(\d+)")  # as the server calls it
 # A part of a password that was taken for a host would be shown; no host looks like most of them.
 _NAME = re.compile(r"[\w.:%-]{0,253}|[/@][\w.:%/+@,~ -]{0,253}")
 
@@ -45,19 +50,38 @@ class DatabaseAddress:
     keywords: Mapping[str, str]
 
     def for_libpq(self) -> dict[str, str]:
-        """Return everything by the names that libpq and its drivers take."""
+        """Return everything by the names that libpq and its drivers take.
+
+        Raises ValueError where libpq knows no such way to encrypt.
+        """
         found = dict(self.keywords)
+        if found.get("sslmode", "disable") not in _SSL_MODES:
+            raise ValueError(f"its sslmode (or ssl) is none of {', '.join(_SSL_MODES)}")
         for name, values in (("host", [host for host, _ in self.hosts]), ("port", [port for _, port in self.hosts])):
             if any(values):
                 found[name] = ",".join(values)
         return found
 
-    def places(self, host: str = "", port: str = "") -> list[tuple[str, int]]:
-        """Return host or folder of sockets, and port, of each server, with defaults for what was not given."""
+    def places(self, variables: Mapping[str, str] | None = None) -> list[tuple[str, int]]:
+        """Return host or folder of sockets, and port, of each server.
+
+        What was not given is taken from PGHOST and PGPORT of `variables`, as libpq does, else by default. Raises
+        ValueError where such a port is none.
+        """
+        given = variables or {}
+        hosts, ports = [host for host, _ in self.hosts], [port for _, port in self.hosts]
+        if not any(hosts):
+            hosts = given.get("PGHOST", "").split(",")
+        if not any(ports):
+            ports = [number_of(port) for port in given.get("PGPORT", "").split(",")]
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        hosts = hosts * len(ports) if len(hosts) == 1 else hosts
+        if len(hosts) != len(ports):
+            raise ValueError("with PGHOST and PGPORT it has more ports than hosts, or fewer")
         named = self.keywords.get("hostaddr", "").split(",")
         return [
-            ((named[at] if at < len(named) else "") or one or host or SOCKETS, int(number or port or PORT))
-            for at, (one, number) in enumerate(self.hosts)
+            ((named[at] if at < len(named) else "") or host or SOCKETS, int(port or PORT))
+            for at, (host, port) in enumerate(zip(hosts, ports, strict=True))
         ]
 
 
@@ -132,7 +156,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
 def _keywords(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Return what parameters are in libpq's words, but for the hosts."""
     found = {name: value for name, value in pairs if name in KEYWORDS and value}
-    if ssl := dict(pairs).get("ssl"):
+    if ssl := dict(pairs).get("ssl") or found.get("sslmode"):
         found["sslmode"] = _SSL.get(ssl.lower(), ssl)
     options = [
         value if name == "options" else f"-c search_path={value.replace(' ', '')}"
@@ -146,6 +170,11 @@ def _named(pairs: list[tuple[str, str]], hosts: list[tuple[str, str]]) -> list[t
     """Return the hosts, some or all of which may be parameters."""
     named = [one for name, value in pairs if name == "host" for one in value.split(",")]
     ports = [number_of(port) for name, value in pairs if name == "port" for port in value.split(",")]
+    if path := dict(pairs).get("unix_sock"):
+        socket = _SOCKET.fullmatch(path)
+        if socket is None:
+            raise ValueError("its unix_sock is no path such as /var/run/postgresql/.s.PGSQL.5432")
+        return [(_checked(socket[1]), number_of(socket[2]))]
     if named:
         divided = [(one, _HOST_AND_PORT.fullmatch(one)) for one in named]
         hosts = [(match[1], match[2]) if match else (one, "") for one, match in divided]

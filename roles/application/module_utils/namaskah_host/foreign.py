@@ -9,6 +9,10 @@ from typing import Any
 BRIEF = 200  # characters of an answer that a reason quotes
 # What terminals obey or nobody sees: controls, marks of direction and joining, halves of pairs, ends of lines.
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Letters and marks that nobody sees (Unicode, Default_Ignorable_Code_Point, those of other categories).
+_HIDDEN = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 _UNSURE = re.compile(r"[^\t\n -~]")
 _SPACES = re.compile(r"[ \t\r\n]+")
 
@@ -48,4 +52,5 @@ def inert(value: Any) -> Any:
 
 def _escape(match: re.Match[str]) -> str:
     letter = match.group()
-    return letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _ACTING else letter
+    hides = unicodedata.category(letter) in _ACTING or _HIDDEN.match(letter)
+    return letter.encode("unicode_escape").decode() if hides else letter

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import pwd
 import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from . import launch
-from .connections import open_connections
+from .connections import listeners, open_connections
 from .contract import Contract, Service
 from .failure import Failure
 from .health import gate
@@ -72,23 +73,49 @@ class Instance:
         return ALIVE
 
     def _blame_stranger(self, service: Service, failure: Failure) -> None:
-        """Raise another Failure where somebody else has the socket of the instance: the release is not to blame."""
-        pid, name = self._listener(service)
-        main = self.manager.unit(service, self.name).pid or 0
-        above = _ancestors(pid)
-        # Some managers listen for what they start; who has ended since is nobody.
-        if above and main not in above and pid not in _ancestors(main):
-            raise Failure(
-                "failed",
-                failure.what,
-                failure.where,
-                f"its socket is kept by another process, {name}, none of {service.name}@{self.name}; {failure.why}",
-                f"look what it is and end it on the host: sudo kill {pid}. Where the release that serves now started "
-                "it, namaskah_switch: restart ends that one, and it, before the new one starts",
+        """Raise another Failure where somebody else has the address of the instance: the release is not to blame."""
+        pid, name = self._stranger(service)
+        if not name:
+            return
+        kept = "its socket" if service.listen == "socket" else f"its port {service.ports[self.name]}"
+        look = f"unix | grep /{service.name}.sock" if service.listen == "socket" else "tcp"
+        raise Failure(
+            "failed",
+            failure.what,
+            failure.where,
+            f"{kept} is kept by another process, {name}, none of {service.name}@{self.name}; {failure.why}",
+            (
+                f"look what it is and end it on the host: sudo kill {pid}"
+                if pid
+                else f"find it on the host: sudo ss -lp {look}"
             )
+            + ". Where the release that serves now started it, namaskah_switch: restart ends that one, and it, before "
+            "the new one starts",
+        )
+
+    def _stranger(self, service: Service) -> tuple[int, str]:
+        """Return who else has the address, by number (0 where it cannot be seen) and name; "" where nobody else has.
+
+        Who listens is told by the socket; where that one has ended or takes no connection, by who has it open.
+        """
+        main = self.manager.unit(service, self.name).pid or 0
+        pid, name = self._listener(service)
+        if above := _ancestors(pid):
+            # Some managers listen for what they start.
+            return (0, "") if main in above or pid in _ancestors(main) else (pid, name)
+        found = listeners(self.contract, service, self.name)
+        if found is None or any(main in _ancestors(one) or one in _ancestors(main) for one in found.pids):
+            return 0, ""
+        if found.pids:
+            pid = min(found.pids)
+            return pid, launch.described(pid, Path(f"/proc/{pid}").stat().st_uid)
+        # It may be the service itself, of another user: not where that one cannot start, or the port is not its user's.
+        if found.user == _number_of(self.contract.app_user) or (found.user < 0 and not self.death(service)):
+            return 0, ""
+        return 0, "which cannot be seen from here"
 
     def _listener(self, service: Service) -> tuple[int, str]:
-        """Return who listens on the service's own socket, by number and name; (0, "") where nobody does."""
+        """Return who listens on the service's own socket, by number and name; (0, "") where nobody answers."""
         if service.listen != "socket":
             return 0, ""
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
@@ -127,12 +154,22 @@ class Instance:
         return max((service.drain for service in self.services()), default=0.0)
 
 
+def _number_of(user: str) -> int:
+    """Return the number of a user; -1 where there is none of that name."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid
+    return -1
+
+
 def _ancestors(pid: int) -> set[int]:
     """Return a process and its parents up to the first one (proc(5), field 4 of stat); nothing where it has ended."""
     found: set[int] = set()
     with contextlib.suppress(OSError):
         while pid > 0 and pid not in found:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state == "Z" and not found:
+                break
             found.add(pid)
-            pid = int(stat.rpartition(")")[2].split()[1])
+            pid = int(parent)
     return found

@@ -78,12 +78,17 @@ def listener(connected: socket.socket) -> tuple[int, str]:
     """Return the process id of who listens on the other end of a unix socket, and how it is called."""
     raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, user, _ = struct.unpack("3i", raw)  # unix(7)
+    return pid, described(pid, user)
+
+
+def described(pid: int, user: int) -> str:
+    """Return how a process of a user is called, in words."""
     program, name = "a process", str(user)
     with contextlib.suppress(OSError):
         program = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     with contextlib.suppress(KeyError):
         name = pwd.getpwuid(user).pw_name
-    return pid, f"{ascii(program)[1:-1]} (pid {pid}, user {name})"
+    return f"{ascii(program)[1:-1]} (pid {pid}, user {name})"
 
 
 def clear_stale_socket(path: str) -> None:
@@ -98,6 +103,8 @@ def clear_stale_socket(path: str) -> None:
     except (ConnectionRefusedError, FileNotFoundError):
         with contextlib.suppress(FileNotFoundError):
             Path(path).unlink()
+    except OSError as error:  # nobody takes connections from its queue, or it may not be asked
+        sys.exit(f"launch: {path} is kept by another process, and nobody answers ({error}); it must stop first")
     else:
         sys.exit(f"launch: another process answers on {path}: {listener(probe)[1]}; it must stop first")
     finally:

@@ -25,13 +25,17 @@ GIT = ["git", *(word for setting in SETTINGS for word in ("-c", setting))]
 QUIET_GIT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
-    "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_DEFAULT_HASH": "sha1",
 }
 # GIT_CONFIG_GLOBAL is obeyed from git 2.32 on, folders that are not there by every git.
-NOBODYS = {"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null"}
+NOBODYS = {
+    "HOME": "/nonexistent",
+    "XDG_CONFIG_HOME": "/nonexistent",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
 # They would have git work elsewhere, or write down what it does.
 ELSEWHERE = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
@@ -44,7 +48,7 @@ PACKS, LOOSE = 20, 2000
 
 
 def with_remote() -> dict[str, str]:
-    """Return git's environment where it speaks with the remote: the deploy user's configuration says how."""
+    """Return git's environment where it speaks with the remote: configurations of host and user say how."""
     return {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | QUIET_GIT
 
 

@@ -19,10 +19,13 @@ _MOST = 10_000  # bytes of an answer; a refusal has some hundred
 
 
 def refusal(address: DatabaseAddress, variables: Mapping[str, str]) -> str:
-    """Return the server's words where it refuses settings of a connection; "" where it does not, or cannot be asked."""
+    """Return the server's words where it refuses settings of a connection; "" where it does not, or cannot be asked.
+
+    Raises ValueError where the variables say of no port what it is.
+    """
     user = address.keywords.get("user") or variables.get("PGUSER", "")
     name = address.keywords.get("dbname") or variables.get("PGDATABASE") or user
-    for host, port in address.places(variables.get("PGHOST", "").partition(",")[0]):
+    for host, port in address.places(variables):
         try:
             told = _asked(host, port, {"user": user, "database": name, "options": OPTIONS})
         except (OSError, ValueError, OverflowError):  # it is found out elsewhere whether it can be reached

@@ -175,6 +175,7 @@ def opened(venv: Path, variables: Mapping[str, str], variable: str, where: str) 
     env = launch.environment(variables, str(venv))
     try:
         address = database_address.parse(env.get(variable, ""))
+        greeting = address.for_libpq() if address else {}
     except ValueError as error:
         yield None, f"the address in {variable} cannot be read: {error}"
         return
@@ -194,7 +195,7 @@ def opened(venv: Path, variables: Mapping[str, str], variable: str, where: str) 
     try:
         session = Session(process, variables, where)
         try:
-            session._say(address.for_libpq())  # noqa: SLF001 - the greeting
+            session._say(greeting)  # noqa: SLF001 - the greeting
         except Failure:
             process.wait(PATIENCE)
             if process.returncode not in WITHOUT:

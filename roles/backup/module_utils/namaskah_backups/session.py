@@ -21,6 +21,9 @@ from .tools import Tools
 
 _CANNOT_CONNECT = 2  # psql(1), exit status
 _CHUNK = 1 << 16
+# Statements that call no function: in the search path that a database or a role sets, its owner may have put one of his
+# own before the server's, and a time that they set may be too short for what follows.
+_FIRST = ("SET search_path = pg_catalog", "SET statement_timeout = 0")
 # Text of values must not depend on who asks, and a hidden row must be an error. Settings that the server's version
 # does not have are left out.
 _SETUP = """
@@ -54,7 +57,7 @@ class Session:
             start_new_session=True,
         )
         try:
-            self._send("SET statement_timeout = 0;\n")  # a role's or database's own may be too short for what follows
+            self._send("".join(f"{one};\n" for one in _FIRST))
             self.ask(_SETUP)
         except BaseException:
             self.close()
@@ -136,6 +139,8 @@ class Session:
             next_step = (
                 "start the server, or correct its entry in the service file, .pgpass or pg_hba.conf; then try again"
             )
+            if "startup parameter" in why:
+                next_step = "that is a pooler: give the service the address of the server itself"
             if "authentication failed" in why:
                 next_step = (
                     "provision again, which sets the role's login; look for functions in constraints of the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -18,15 +19,19 @@ from .settings import Settings
 _DEBIAN = Path("/usr/lib/postgresql")
 _NEEDED = ("psql", "pg_dump", "pg_restore", "createdb", "dropdb")
 _INHERITED = ("PATH", "PGSYSCONFDIR", "PGSERVICEFILE", "PGPASSFILE", "PGSSLROOTCERT", "TMPDIR")
-# What the settings of a role may not decide: SQL of the application that a proof ran may have changed its role's own.
-WRITING = " ".join(
-    f"-c {setting}"
-    for setting in (
-        *("role=none", "default_transaction_read_only=off", "default_transaction_isolation=read\\ committed"),
-        *("statement_timeout=0", "lock_timeout=0", "idle_in_transaction_session_timeout=0"),
-        *("default_tablespace=", "temp_tablespaces="),
-    )
+# What the settings of a role or a database may not decide, for these go before them (libpq, PGOPTIONS): SQL of the
+# application that a proof ran may have changed its role's own, and the owner of a database sets those of the database.
+# In an empty search path there is the server's own schema alone.
+_ALWAYS = (
+    *("search_path=", "local_preload_libraries="),
+    *("statement_timeout=0", "lock_timeout=0", "idle_in_transaction_session_timeout=0"),
 )
+_READING = (*_ALWAYS, "default_transaction_read_only=on")
+_WRITING = (
+    *(*_ALWAYS, "role=none", "default_transaction_read_only=off", "default_transaction_isolation=read\\ committed"),
+    *("default_tablespace=", "temp_tablespaces="),
+)
+_SINCE = {"idle_session_timeout=0": 14, "transaction_timeout=0": 17}  # an unknown one is an error of the login
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
 
 
@@ -38,6 +43,7 @@ class Tools:
     version: str
     env: Mapping[str, str] = field(repr=False)
     lock: int = -1
+    server: int = 0  # major version of the server where they write, where it is known
 
     @property
     def major(self) -> int:
@@ -46,7 +52,24 @@ class Tools:
 
     def writing(self) -> Tools:
         """The same programs for a role that makes databases, whatever settings that role was given."""
-        return replace(self, env={**self.env, "PGOPTIONS": WRITING})
+        return self._with(_WRITING)
+
+    def writing_at(self, address: str) -> Tools:
+        """The same, with what the server at this address knows besides. It says its version without being asked."""
+        words = [str(self.folder / "psql"), "-XAtq", "--no-password", f"--dbname={address}"]
+        asking = Program([*words, "--command=\\echo :SERVER_VERSION_NUM"], env=self.writing().env, cwd="/")
+        number = ""
+        with contextlib.suppress(CommandTimeoutError):  # who asks next says so
+            number = asking.finish(60).out.strip()
+        return replace(self, server=int(number) // 10000 if number.isdecimal() else 0).writing()
+
+    def reading(self) -> Tools:
+        """The same programs for a role that only reads."""
+        return self._with(_READING)
+
+    def _with(self, settings: Sequence[str]) -> Tools:
+        known = (setting for setting, version in _SINCE.items() if version <= self.server)
+        return replace(self, env={**self.env, "PGOPTIONS": " ".join(f"-c {one}" for one in (*settings, *known))})
 
     def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Program:
         """Start one of the programs. It holds the lock, so that it is held as long as anybody works for it."""
@@ -97,7 +120,7 @@ def candidates(settings: Settings) -> list[Tools]:
         on_path = shutil.which("pg_dump")
         folders = sorted(_DEBIAN.glob("*/bin")) + ([Path(on_path).parent] if on_path else [])
     env = environment(settings)
-    found = [Tools(folder, _version(folder, env), env) for folder in folders if _is_complete(folder)]
+    found = [Tools(folder, _version(folder, env), env).reading() for folder in folders if _is_complete(folder)]
     if not found:
         where = f"{settings.contract['host']}: {', '.join(map(str, folders)) or 'PATH'}"
         why = f"the programs {', '.join(_NEEDED)} are not all there"

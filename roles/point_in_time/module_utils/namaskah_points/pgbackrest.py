@@ -133,7 +133,7 @@ class Stanza:
             [*words, f"--command={text}"],
             what="ask the server of the archive",
             timeout=self.timeout,
-            env={**os.environ, "PGCONNECT_TIMEOUT": "10"},
+            env={**os.environ, "PGCONNECT_TIMEOUT": "10", "PGOPTIONS": "-c search_path= -c local_preload_libraries="},
             next_step=f"let the service's role into the database {DATABASE}: lines of pg_hba.conf and .pgpass",
         ).strip()
 

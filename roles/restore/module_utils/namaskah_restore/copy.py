@@ -59,7 +59,9 @@ def fill(tools: Tools, asked: Asked, path: Path, name: str) -> None:
         words += ["--no-subscriptions", f"--use-list={chosen}"]
         words += [f"--dbname={address(asked.service, name)}", str(path)]
         what = "The backup cannot be restored"
-        tools.run(words, timeout=asked.backup.left(), what=what, where=str(path), next_step=_NEXT, env=proof.FAST)
+        tools.run(
+            words, timeout=asked.backup.left(), what=what, where=str(path), next_step=_NEXT, env=proof.fast(tools)
+        )
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from .settings import Asked
 
 _BATCH = 20_000
 _OPTIONS = (
-    "-c statement_timeout=0 -c row_security=off -c search_path= -c timezone=UTC -c datestyle=ISO"
-    " -c intervalstyle=iso_8601 -c extra_float_digits=3 -c bytea_output=hex"
+    "-c statement_timeout=0 -c row_security=off -c search_path= -c local_preload_libraries= -c timezone=UTC"
+    " -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=3 -c bytea_output=hex"
 )
 _SAFE = "-_.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

@@ -19,7 +19,9 @@ def meet(asked: Asked, lock: int = -1) -> tuple[Tools, str]:
     found = candidates(asked.backup)
     with Session(found[0], asked.backup, asked.service) as session:
         database = catalogue.identify(session)
-    return replace(choose(found, database.major, asked.where), lock=lock).writing(), database.name
+    return replace(
+        choose(found, database.major, asked.where), lock=lock, server=database.major
+    ).writing(), database.name
 
 
 def check(tools: Tools, asked: Asked, server: Session, live: str) -> dict[str, Any]:

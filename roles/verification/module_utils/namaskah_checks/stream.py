@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from ansible.module_utils.namaskah_host.bounded import addresses, left
+
 from .outcome import CheckFailed
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -98,21 +100,35 @@ class Stream:
 
     def _connect(self, address: Address) -> socket.socket:
         if address.unix:
-            plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            with _closing_on_error(plain):
-                plain.settimeout(self._left())
-                plain.connect(address.unix)
-            return plain
-        plain = socket.create_connection((address.host, address.port), timeout=self._left())
+            return self._connected(socket.AF_UNIX, address.unix)
+        plain = self._first(address)
         if address.scheme == "http":
             return plain
         with _closing_on_error(plain):
             context = _context(address.ca_file)
+            plain.settimeout(self._left())
             return context.wrap_socket(plain, server_hostname=certificate_name(address.name))
 
+    def _first(self, address: Address) -> socket.socket:
+        """Connect to the first address of the name that answers."""
+        why = OSError(f"{address.host} has no address")
+        for family, place in addresses(address.host, address.port, self._deadline):
+            try:
+                return self._connected(family, place)
+            except OSError as error:
+                why = error
+        raise why
+
+    def _connected(self, family: int, place: object) -> socket.socket:
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        with _closing_on_error(plain):
+            plain.settimeout(self._left())
+            plain.connect(place)  # type: ignore[arg-type]  # a path or the tuple of getaddrinfo
+        return plain
+
     def _left(self) -> float:
-        """Seconds until the deadline; past it a moment, for 0 would mean not to wait and not to fail."""
-        return max(self._deadline - time.monotonic(), 0.001)
+        """Seconds until the deadline. Raises TimeoutError past it: a peer that never pauses is over as well."""
+        return left(self._deadline)
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
