@@ -141,6 +141,7 @@ def _described(script, revision, roots):
         },
         "also": [],
         "replaces": [],
+        "newest": revision._is_real_head,
     }
 
 

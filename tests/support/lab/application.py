@@ -110,10 +110,7 @@ class Application:
             "namaskah_pip_arguments": ["--no-index", "--find-links", NAMED_WHEELS, "--trusted-host", CONTROLLER],
             "namaskah_migrate_env_file": f"{self.root}/shared/.env.migrate",
             "provision_deploy_authorized_keys": [self.lab.keys.public_line],
-            **{
-                f"provision_database_{role}_password": f"{database}{role}-Secret-1"
-                for role in ("owner", "app")
-            },
+            **{f"provision_database_{role}_password": f"{database}{role}-Secret-1" for role in ("owner", "app")},
             "provision_database_restore": f"{database}restore",
             "provision_environment": {
                 "SECRET_KEY": "lab-secret-key-0123456789",

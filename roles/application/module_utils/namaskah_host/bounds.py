@@ -66,7 +66,9 @@ def examine(contract: Contract, given: Mapping[str, Any]) -> Iterator[Complaint]
     step = float(given.get("step_timeout") or 0)
     confirm = float(contract.confirm_timeout) + float(given.get("host_seconds") or 0) * int(given.get("hosts") or 0)
     bound = f"{confirm:g} s (namaskah_confirm_timeout + namaskah_host_seconds for each host)"
-    yield from _unfit([*_beside(contract, services), *armed], step, "namaskah_step_timeout", f"ends it after {step:g} s")
+    yield from _unfit(
+        [*_beside(contract, services), *armed], step, "namaskah_step_timeout", f"ends it after {step:g} s"
+    )
     yield from _unfit(armed, confirm, "namaskah_confirm_timeout", f"lets an unconfirmed one return after {bound}")
     lock, timeout = float(contract.migrate_lock_timeout), float(contract.migrate_timeout)
     if contract.migrate_command and lock > timeout:

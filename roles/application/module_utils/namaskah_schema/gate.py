@@ -88,8 +88,7 @@ class Gate:
         self.found["notes"] += used.notes(self.contract, self.history, session, self.backed_up)
 
     def _keep(self) -> None:
-        known = [migration.name for migration in self.history.known()]
-        records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed)
+        records.keep(self.contract, self.release, self.history.known(), self.found["applied"], self.reviewed)
 
     def _session(self) -> Any:
         variables, name = self.history.variables, self.contract.database_variable
