@@ -51,11 +51,17 @@ def _of_project(request, options):
     _refuse_ignored(loader)
     graph, applied = loader.graph, set(loader.applied_migrations)
     order = list(dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf)))
-    pending = [key for key in order if key not in applied]
+    beside = _beside(graph, order, chosen.database)
+    missing = _missing(graph, beside)
+    pending = [key for key in order if key not in applied or key in missing]
     wanted = {_key(name) for name in request.get("sql", ())} | set(pending if request.get("pending_sql") else ())
     backwards = {_key(name) for name in request.get("reverse", ())}
-    known = [_described(graph, key, applied) for key in order]
+    known = [{**_described(graph, key, applied), "beside": beside.get(key, [])} for key in order]
     sql, reverse = _texts(connection, loader, order, wanted, backwards)
+    for key, names in beside.items():
+        for texts in (sql, reverse):
+            if _name(key) in texts and not texts[_name(key)][1]:
+                texts[_name(key)][1] = f"a router gives a part of it to another database: {', '.join(names)}"
     names = [_name(key) for key in pending]
     return {"known": known, "pending": names, "unsure": "", "sql": sql, "reverse": reverse}
 
@@ -99,6 +105,59 @@ def _refuse_ignored(loader):
         found = sorted(name for name in names if name.endswith(".py") and name[0] not in "_~")
         if found and "__init__.py" not in names:
             raise RuntimeError(f"Django passes over {found[0]}: there is no __init__.py in {folder}")
+
+
+def _beside(graph, order, asked):
+    """Return for each migration the databases to which routers give a part of it that they keep from the one asked."""
+    from django.db import connections, router
+
+    others = [alias for alias in sorted(connections) if alias != asked] if router.routers else []
+    found = {}
+    for key in order if others else ():
+        kept = [one for one in _each(graph.nodes[key].operations) if not _let_through(asked, key[0], one)]
+        aliases = [alias for alias in others if any(_let_through(alias, key[0], one) for one in kept)]
+        if aliases:
+            found[key] = aliases
+    return found
+
+
+def _missing(graph, beside):
+    """Return the migrations that such a database does not have."""
+    from django.db import connections
+    from django.db.migrations.recorder import MigrationRecorder
+
+    found = set()
+    for alias in sorted({alias for aliases in beside.values() for alias in aliases}):
+        applied = set(MigrationRecorder(connections[alias]).applied_migrations())
+        for key in (key for key, aliases in beside.items() if alias in aliases):
+            replaced = set(graph.nodes[key].replaces)
+            if key not in applied and not (replaced and replaced <= applied):
+                found.add(key)
+    return found
+
+
+def _each(operations):
+    for operation in operations:
+        if hasattr(operation, "database_operations"):
+            yield from _each(operation.database_operations)
+        else:
+            yield operation
+
+
+def _let_through(alias, label, operation):
+    """Whether routers let an operation change a database: asked as the operation itself asks them."""
+    from django.apps import apps
+    from django.db import router
+    from django.db.migrations.operations.models import ModelOperation
+
+    hints = dict(getattr(operation, "hints", None) or {})
+    name = getattr(operation, "model_name", None)
+    name = name or (operation.name if isinstance(operation, ModelOperation) else None)
+    if name:
+        hints["model_name"] = name.lower()
+        with contextlib.suppress(LookupError):  # the code may have it no more, and most routers go by the names
+            hints["model"] = apps.get_model(label, name)
+    return router.allow_migrate(alias, label, **hints)
 
 
 def _key(name):

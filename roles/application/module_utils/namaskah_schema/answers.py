@@ -2,8 +2,8 @@
 
 The preset's program (see asked.py) is started once for all migrations, by `answer_command`.
 
-    {"known": [{"name": ..., "places": {...}, "also": [...], "replaces": [...], "newest": ...}, ...],
-     "pending": [name, ...], "unsure": why nobody can tell what is pending,
+    {"known": [{"name": ..., "places": {...}, "also": [...], "replaces": [...], "newest": ...,
+                "beside": [...]}, ...], "pending": [name, ...], "unsure": why nobody can tell what is pending,
      "sql": {name: [statements, why they are not all]}, "reverse": {name: [statements, why it does not go back]}}
 
 or `{"error": why}`. `known` and `pending` are in the order in which they are applied. Asked for `databases` it says
@@ -36,6 +36,7 @@ class Migration:
 
     `places` are words for the braces in commands. `also` are migrations that its reversal takes back with it,
     `replaces` those that it stands for. `newest`: none stands on it; False also where nobody told.
+    `beside` are further databases to which it goes, by their names in the application's settings.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Migration:
     also: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     newest: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,9 @@ def _used(document: dict[str, Any]) -> tuple[Used, ...]:
 
 def _migration(raw: dict[str, Any]) -> Migration:
     places = {_word(name): _word(value) for name, value in raw["places"].items()}
-    also, replaces = (tuple(_word(name) for name in _list(raw[key])) for key in ("also", "replaces"))
-    return Migration(_word(raw["name"]), places, also, replaces, newest=raw.get("newest") is True)
+    keys = ("also", "replaces", "beside")
+    also, replaces, beside = (tuple(_word(name) for name in _list(raw.get(key, []))) for key in keys)
+    return Migration(_word(raw["name"]), places, also, replaces, newest=raw.get("newest") is True, beside=beside)
 
 
 def _texts(raw: dict[str, Any]) -> dict[str, Text]:

@@ -223,15 +223,19 @@ class Gate:
             ) from None
         self._has_applied([name for name in before if name not in left])
         if left:
+            beside = [one for one in self.history.named(left) if one.beside]
+            further = "".join(f"\n{one.name} has to go to the database {', '.join(one.beside)}" for one in beside)
             raise Failure(
                 "failed",
                 "apply every migration",
                 self.contract.host,
                 f"{' '.join(map(str, self.contract.migrate_command))} ended with exit status 0, and these are pending "
                 f"still: {', '.join(left)}; nothing was switched"
+                + further
                 + (f"\nAPPLIED AND KEPT: {', '.join(self.found['applied'])}" if self.found["applied"] else ""),
                 "run that command in the release's folder and see what it leaves out; namaskah_migrate_command has to "
-                "apply everything",
+                "apply everything"
+                + (", in each of these databases: name a program of the release that migrates them" if beside else ""),
             )
 
     def _has_applied(self, names: Sequence[str]) -> None:

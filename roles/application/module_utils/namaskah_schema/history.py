@@ -130,6 +130,10 @@ class History:
 
     def reverse(self, migration: Migration) -> None:
         """Take one migration back. Raises Failure, also where the command says that it did and did not."""
+        if migration.beside:
+            why = f"a part of it is in another database, which is not reversed with it: {', '.join(migration.beside)}"
+            next_step = "reverse it by hand, in each of its databases, from the release's folder"
+            raise Failure("failed", f"reverse {migration.name}", self.contract.host, why, next_step)
         self.forget()
         self.run(launch.fill(self.contract.reverse_command, migration.places), f"reverse {migration.name}")
         if self.lists and migration.name not in self.pending():
