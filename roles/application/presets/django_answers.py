@@ -5,9 +5,14 @@
 
 import argparse
 import contextlib
+import importlib
 import os
+import re
 import runpy
 import sys
+
+SETTINGS = "DJANGO_SETTINGS_MODULE"
+TARGET = re.compile(r"[A-Za-z_][\w.]*(:[\w.]+(\(\))?|\.[aw]sgi)$")  # as servers are told what to serve
 
 
 def answer(request):
@@ -16,36 +21,99 @@ def answer(request):
 
     manage, *options = sys.argv[1:] or ["manage.py"]
     said = {}
+    sys.path[:1] = [os.path.dirname(os.path.abspath(manage)), os.getcwd()]
+    if request.get("databases"):
+        return _of_service(request, manage, options)
     # Whatever a manage.py does before (paths, environment files, configurations), it comes to this in the end.
     management.ManagementUtility.execute = lambda _: said.update(_of_project(request, options))
-    sys.argv = [manage, "migrate", *options]
-    sys.path[0] = os.path.dirname(os.path.abspath(manage))
-    runpy.run_path(manage, run_name="__main__")
+    _run(manage, "migrate", options)
     if not said:
         raise RuntimeError(f"{manage} hands no command to Django")
     return said
 
 
-def _of_project(request, options):
-    import django
-    from django.core.management.base import handle_default_options
-    from django.db import connections
-    from django.db.migrations.loader import MigrationLoader
+def _run(manage, command, options):
+    sys.argv = [manage, command, *options]
+    runpy.run_path(manage, run_name="__main__")
 
+
+def _chosen(options):
     parser = argparse.ArgumentParser(add_help=False)
     for option, default in (("--settings", None), ("--pythonpath", None), ("--database", "default")):
         parser.add_argument(option, default=default)
-    chosen = parser.parse_known_args(options)[0]
-    handle_default_options(chosen)
+    return parser.parse_known_args(options)[0]
+
+
+def _of_service(request, manage, options):
+    """Return which databases the services use: by the settings that their own module names, else by manage.py's."""
+    from django.conf import settings
+    from django.core import management
+
+    given, found = os.environ.get(SETTINGS), {}
+    note = _start(request.get("services", ()))
+    own = os.environ.get(SETTINGS, "") if settings.configured else ""
+    if own:
+        found = _databases(request["databases"], options)
+        os.environ.pop(SETTINGS)
+        os.environ.update({SETTINGS: given} if given else {})
+
+    def asked(_):
+        named = _chosen(options).settings or os.environ.get(SETTINGS, "")
+        if not own:
+            _set_up(options)
+            found.update(_databases(request["databases"], options))
+        elif named != own:
+            found["databases"][0]["note"] = f"the services use the settings {own}, and {manage} those of {named}"
+
+    management.ManagementUtility.execute = asked
+    with contextlib.suppress(Exception if own else ()):
+        _run(manage, "check", options)  # no word of migrations: settings may look for one
+    if not found:
+        raise RuntimeError(f"{manage} hands no command to Django")
+    found["databases"][0].setdefault("note", note)
+    return found
+
+
+def _start(services):
+    """Import the module that serves, as its server does; return why that cannot be done, else nothing."""
+    targets = []
+    for words in services:
+        names = [word.partition(":")[0] for word in words if TARGET.match(word)]
+        if names and not targets:
+            targets = names[-1:]
+            os.environ.update(word.split("=", 1) for word in words if word.startswith(f"{SETTINGS}="))
+    sys.argv = ["service"]
+    for name in targets:
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            return f"which settings the services use is unknown, for {name} cannot be imported: {error}"
+    return ""
+
+
+def _databases(question, options):
+    from django.db import connections
+
+    first = _chosen(options).database
+    others = [name for name in sorted(connections) if name != first]
+    beside = [_used_beside(connections[name], question) for name in others]
+    return {"databases": [_used(connections[first], question), *beside]}
+
+
+def _set_up(options):
+    import django
+    from django.core.management.base import handle_default_options
+
+    handle_default_options(_chosen(options))
     django.setup()
-    if request.get("databases"):
-        others = [name for name in sorted(connections) if name != chosen.database]
-        return {
-            "databases": [
-                _used(connections[chosen.database], request["databases"]),
-                *(_used_beside(connections[name], request["databases"]) for name in others),
-            ]
-        }
+
+
+def _of_project(request, options):
+    from django.db import connections
+    from django.db.migrations.loader import MigrationLoader
+
+    chosen = _chosen(options)
+    _set_up(options)
     connection = connections[chosen.database]
     loader = MigrationLoader(connection)
     _refuse_ignored(loader)
@@ -63,7 +131,17 @@ def _of_project(request, options):
             if _name(key) in texts and not texts[_name(key)][1]:
                 texts[_name(key)][1] = f"a router gives a part of it to another database: {', '.join(names)}"
     names = [_name(key) for key in pending]
-    return {"known": known, "pending": names, "unsure": "", "sql": sql, "reverse": reverse}
+    session = _session(connection, request.get("session"))
+    return {"known": known, "pending": names, "unsure": "", "sql": sql, "reverse": reverse, "session": session}
+
+
+def _session(connection, question):
+    """Return what the server says of the connection with which the project migrates."""
+    if connection.vendor != "postgresql" or not question:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return list(cursor.fetchone())
 
 
 def _used(connection, question):
