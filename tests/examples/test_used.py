@@ -108,7 +108,8 @@ def test_the_settings_of_the_services_count(site: Build, postgres: Databases, sc
     """Not those of manage.py, and not what settings make of the word migrate."""
     one, other = site("dashboard"), postgres.create(schemas("dashboard"))
     backed_up = identity(postgres, one.database)
-    one.settings["services"] = {"web": {"command": ["{venv}/bin/gunicorn", "-b", "[::1]:1", "dashboard.entry:app"]}}
+    gunicorn = ["{venv}/bin/gunicorn", "-c", "python:conf", "-b", "localhost:80", "dashboard.entry:application"]
+    one.settings["services"] = {"ping": {"command": ["uvicorn", "json:loads"]}, "web": {"command": gunicorn}}
     run = one.prepared("v1.3.0")
     folder = one.root / "releases" / run["release"] / "dashboard"
     (folder / "entry.py").write_text(ENTRY)

@@ -12,7 +12,8 @@ import runpy
 import sys
 
 SETTINGS = "DJANGO_SETTINGS_MODULE"
-TARGET = re.compile(r"[A-Za-z_][\w.]*(:[\w.]+(\(\))?|\.[aw]sgi)$")  # as servers are told what to serve
+# As servers are told what to serve; the first words are those of a socket and of gunicorn's own configuration.
+TARGET = re.compile(r"(?!unix:|python:)[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*(\(\))?|\.[aw]sgi)$")
 
 
 def answer(request):
@@ -21,7 +22,7 @@ def answer(request):
 
     manage, *options = sys.argv[1:] or ["manage.py"]
     said = {}
-    sys.path[:1] = [os.path.dirname(os.path.abspath(manage)), os.getcwd()]
+    sys.path[0] = os.path.dirname(os.path.abspath(manage))
     if request.get("databases"):
         return _of_service(request, manage, options)
     # Whatever a manage.py does before (paths, environment files, configurations), it comes to this in the end.
@@ -75,20 +76,20 @@ def _of_service(request, manage, options):
 
 
 def _start(services):
-    """Import the module that serves, as its server does; return why that cannot be done, else nothing."""
-    targets = []
+    """Import the module that serves with Django, as its server does; return why that cannot be done, else nothing."""
+    from django.conf import settings
+
+    sys.argv, note = ["service"], ""
+    sys.path.insert(1, os.getcwd())
     for words in services:
-        names = [word.partition(":")[0] for word in words if TARGET.match(word)]
-        if names and not targets:
-            targets = names[-1:]
+        name = next((word.partition(":")[0] for word in words if TARGET.match(word)), "")
+        if name and not settings.configured:
             os.environ.update(word.split("=", 1) for word in words if word.startswith(f"{SETTINGS}="))
-    sys.argv = ["service"]
-    for name in targets:
-        try:
-            importlib.import_module(name)
-        except (Exception, SystemExit) as error:
-            return f"which settings the services use is unknown, for {name} cannot be imported: {error}"
-    return ""
+            try:
+                importlib.import_module(name)
+            except (Exception, SystemExit) as error:
+                note = f"which settings the services use is unknown, for {name} cannot be imported: {error}"
+    return "" if settings.configured else note
 
 
 def _databases(question, options):
