@@ -44,6 +44,7 @@ _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("schema", "migration", ("schema",)),
     ("rows may be lost", "migration", ("data",)),
     ("fewer rows than in the backup", "migration", ("fewer_told",)),
+    ("notes on migrations", "migration", ("notes",)),
     ("restored backup", "restore", ("backup",)),
     ("restore ended as", "restore", ("phase",)),
     ("rows lost", "restore", ("loss", "rows")),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible.module_utils.namaskah_host import database_address, pooler
 from ansible.module_utils.namaskah_schema import session
+from ansible.module_utils.namaskah_schema.gate import Gate
 
 from tests.support.samples.databases import Databases
 from tests.support.samples.making import Schemas
@@ -60,16 +61,36 @@ def test_a_session_comes_from_every_form(ledger: Sample, places: dict[str, str],
     assert pooler.refusal(parsed, {}) == ""
 
 
-@pytest.mark.fault("address in another form", ends="found", where="options of the application")
-def test_migrations_stay_in_the_schema_of_the_application(
-    dashboard: Sample, postgres: Databases, schemas: Schemas, folder: Path
-) -> None:
+@pytest.fixture
+def shop(dashboard: Sample, postgres: Databases, schemas: Schemas, folder: Path) -> Site:
+    """Return a host whose application has its tables in the schema shop, which it does not look at yet."""
     one = Site(dashboard, folder / "dashboard", postgres.create(schemas("dashboard")))
     one.switch(one.prepared("v1.0.0"))
     move = "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP "
     move += "EXECUTE format('ALTER TABLE public.%I SET SCHEMA shop', t); END LOOP; END $$"
     postgres.query("CREATE SCHEMA shop", one.database)
     postgres.query(move, one.database)
+    return one
+
+
+@pytest.mark.fault("address in another form", ends="found", where="options in the application's own settings")
+def test_what_the_application_sets_for_itself_is_said_and_followed(shop: Site) -> None:
+    run = shop.prepared("v1.3.0")
+    with (shop.root / "releases" / run["release"] / "dashboard" / "settings.py").open("a") as settings:
+        settings.write("\nDATABASES['default'].setdefault('OPTIONS', {})['options'] = '-c search_path=shop'\n")
+    gate = Gate(shop.contract, run, rows={"shop.payments_payment": 5})
+    found = gate.apply()
+    assert found["applied"] == ["payments.0002_payment_note"]
+    (timeout, schema) = found["notes"]
+    assert "namaskah_migrate_lock_timeout does not reach the server" in timeout
+    assert "in the schemas shop, DATABASE_URL alone has them in public" in schema
+    assert "payments_payment" in gate.reviewed[0].touches
+    assert found["fewer_told"] == ["table shop.payments_payment: 5 rows in the backup, 0 now"]
+
+
+@pytest.mark.fault("address in another form", ends="found", where="options of the application")
+def test_migrations_stay_in_the_schema_of_the_application(shop: Site, postgres: Databases) -> None:
+    one = shop
     with (one.root / "env").open("a") as file:
         file.write('PGOPTIONS="-c search_path=shop"\n')
     found = one.migrate("v1.3.0")

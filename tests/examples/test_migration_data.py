@@ -67,6 +67,9 @@ def test_every_row_deleted_is_refused_by_policy(ledger_site: Build, postgres: Da
     bounded = with_revision(one, 'op.execute("DELETE FROM payments WHERE amount > 470")')
     found = Gate(one.contract, bounded, rows=BACKUP).apply()
     assert found["fewer_told"] == ["table public.payments: 478 rows in the backup, 470 now"]
+    one.switch(bounded)
+    back = difference.compare(one.contract, Release(one.contract, one.prepared("v1.0.0")["release"]))
+    assert back.sentence().endswith("; rows that 0009 changed or deleted stay as they are")
 
 
 @pytest.mark.parametrize("settings", [{"allow": ["data-loss"]}, {"migrate_deletes": "tell"}])
@@ -84,6 +87,17 @@ def test_rows_that_are_gone_are_named_of_the_tables_that_were_touched(ledger_sit
         "estimated": False,
         "told": found["fewer_told"][0],
     }
+
+
+@pytest.mark.parametrize("changed", ["UPDATE payments SET amount = amount + 1", "ALTER TABLE payments ADD x int"])
+def test_rows_that_a_rollback_leaves_as_they_are_are_said(ledger_site: Build, changed: str) -> None:
+    """That alembic writes its own table is no change of rows."""
+    one = ledger_site()
+    run = with_revision(one, f"op.execute({changed!r})")
+    Gate(one.contract, run).apply()
+    one.switch(run)
+    told = difference.compare(one.contract, Release(one.contract, one.prepared("v1.0.0")["release"])).sentence()
+    assert ("rows that 0009 changed or deleted stay as they are" in told) == ("UPDATE" in changed)
 
 
 @pytest.mark.fault("migrations: rows deleted", ends="found", where="by code")
@@ -159,11 +173,25 @@ def test_a_session_idle_in_a_transaction_is_seen_before(
     assert "idle in transaction" in told
 
 
-def test_without_a_question_what_a_failed_migration_applied_is_unknown(ledger_site: Build) -> None:
-    """A command of one's own, which commits a part and fails: nobody looked, so nobody says that nothing was."""
-    one = ledger_site(pending_command=[], migrate_command=["{venv}/bin/python", "-c", "raise SystemExit('broken')"])
-    with pytest.raises(Failure, match="whether a part was applied is unknown") as failed:
-        Gate(one.contract, one.prepared("v1.1.0")).apply()
+PARTLY = (
+    "import subprocess; subprocess.run(['{venv}/bin/alembic', 'upgrade', 'head'], check=True); "
+    "raise SystemExit('broken after it')"
+)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_command_that_commits_a_part_and_fails(ledger_site: Build, postgres: Databases, asked: bool) -> None:
+    """Where nobody can look, nobody says that nothing was applied."""
+    settings: dict[str, Any] = {} if asked else {"pending_command": []}
+    one = ledger_site(migrate_command=["{venv}/bin/python", "-c", PARTLY], **settings)
+    with pytest.raises(Failure, match="broken after it") as failed:
+        Gate(one.contract, one.prepared("v1.3.0")).apply()
+    assert postgres.query("SELECT version_num FROM alembic_version", one.database) == "0002_note"
     assert "no migration was applied" not in failed.value.why
-    assert failed.value.result["unknown"]
-    assert failed.value.result["schema"] == "unknown"
+    if asked:
+        assert "APPLIED AND KEPT before it failed: 0002_note" in failed.value.why
+        assert "alembic downgrade 0001" in failed.value.next_step
+    else:
+        assert "whether a part was applied is unknown" in failed.value.why
+        assert failed.value.result["unknown"]
+        assert failed.value.result["schema"] == "unknown"

@@ -157,6 +157,55 @@ def test_one_that_stands_for_others_is_not_ahead_of_them(project: SmallProject) 
     assert difference.compare(project.contract, Release(project.contract, back.id)).sentence() == "code only"
 
 
+ROUTED = """
+DATABASES["stock"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATA"] + ".stock"}
+DATABASE_ROUTERS = ["settings.Router"]
+INSTALLED_APPS = ["shop", "goods"]
+
+
+class Router:
+    def allow_migrate(self, db, app_label, **hints):
+        return (db == "stock") == (app_label == "goods")
+"""
+BOTH = """
+import os, subprocess, sys
+
+for name in ("default", "stock"):
+    words = [sys.executable, "manage.py", "migrate", "--noinput", "--database", name]
+    subprocess.run([*words, *sys.argv[1:]], check=True)
+"""
+
+
+def goods(files: dict[str, str]) -> dict[str, str]:
+    """The same of another app, whose tables a router puts into a database of its own."""
+    return {path.replace("shop", "goods"): text.replace("'shop'", "'goods'") for path, text in files.items()}
+
+
+@pytest.mark.fault("migrations: applied nothing", ends="refused", where="the second database")
+def test_a_second_database_is_migrated_as_well_or_named(project: SmallProject) -> None:
+    second = {"settings.py": SETTINGS + ROUTED, "both.py": BOTH, "goods/__init__.py": ""}
+    second |= {"goods/migrations/__init__.py": "", **FIRST, **goods(FIRST)}
+    run = project.prepared(second)
+    with pytest.raises(Failure, match=r"goods\.0001_initial has to go to the database stock") as failed:
+        Gate(project.contract, run).apply()
+    assert "in each of these databases" in failed.value.next_step
+    project.settings["migrate_command"] = ["{venv}/bin/python", "both.py"]
+    assert project.migrate(second)["applied"] == ["goods.0001_initial"]
+    run = project.prepared({**second, **goods(migration("0002_b", ["0001_initial"], removed("b")))})
+    found = Gate(project.contract, run).apply()
+    assert (found["applied"], found["schema"]) == (["goods.0002_b"], "unknown")
+    assert any("another database: stock" in line for line in found["data"])
+    with sqlite3.connect(project.variables["DATA"] + ".stock") as connection:
+        there = {row[1] for row in connection.execute("PRAGMA table_info(goods_thing)")}
+    assert there == {"id", "a"}
+    # Its reversal on the first database would leave the second one as it is.
+    project.switch(run)
+    back = next(release for release in all_of(project.contract) if release.record["tag"] == "v3")
+    settled = {"release": back.id, "commit": back.record["commit"]}
+    with pytest.raises(Failure, match=r"do not go back: goods\.0002_b: a router gives a part of it"):
+        difference.settle(project.contract, settled, reverse=True)
+
+
 @pytest.mark.fault("migrations: applied nothing", ends="refused", where="Django")
 def test_migrations_that_are_passed_over_end_no_release_well(project: SmallProject) -> None:
     other = {"other/__init__.py": "", "settings.py": SETTINGS.replace('["shop"]', '["shop", "other"]')}

@@ -42,6 +42,6 @@ def test_later_migrations_are_those_of_releases_after_the_first_of_the_commit(tm
     }
     write_json(records.file_of(made), kept)
     found = records.code_of(made, "b", ["1_to_2", "3"])
-    assert found == {"known": ["1_to_2", "3"], "later": ["4"], "heads": False}
+    assert found == {"known": ["1_to_2", "3"], "later": ["4"], "heads": []}
     assert records.code_of(made, "b", []) == {}
     assert records.code_of(made, "unknown", ["1"])["later"] == ["1_to_2", "2", "3", "4"]

@@ -8,6 +8,11 @@ import os
 import sys
 import warnings
 
+ALONE = (
+    "which database the application uses was asked of env.py alone; name namaskah_database_command to have the "
+    "application itself asked"
+)
+
 
 class BeyondError(Exception):
     """The database stands at what the code does not have."""
@@ -43,8 +48,9 @@ def _of_scripts(config, request):
     if request.get("databases"):
         return {"databases": _used(config, script, request["databases"])}
     order = [step.revision for step in script._upgrade_revs("heads", ())]
+    session = []
     try:
-        applied, unsure = _applied(config, script), ""
+        applied, unsure = _applied(config, script, session, request.get("session")), ""
     except BeyondError as error:
         applied, unsure = {one.revision for one in order}, str(error)
     pending = [one.revision for one in order if one.revision not in applied]
@@ -58,6 +64,7 @@ def _of_scripts(config, request):
         "unsure": unsure,
         "sql": _texts(config, script, forwards) if forwards else {},
         "reverse": _texts(config, script, backwards, backwards=True) if backwards else {},
+        "session": session,
     }
 
 
@@ -76,6 +83,7 @@ def _used(config, script, question):
         found.append({
             "name": f"database {len(found) + 1} of env.py" if found else "env.py",
             "kind": connection.dialect.name, "place": place, "identity": identity, "standby": bool(standby),
+            "note": "" if found else ALONE,
         })  # fmt: skip
         return []
 
@@ -90,14 +98,19 @@ def _tuple(value):
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _applied(config, script):
-    """Return what is applied in every database that env.py goes to: the revisions there, and all that they stand on."""
+def _applied(config, script, session, question):
+    """Return what is applied in every database that env.py goes to: the revisions there, and all that they stand on.
+
+    Into `session` comes what the server says of the connection.
+    """
     from alembic.runtime.environment import EnvironmentContext
 
     found = []
 
-    def note(heads, _context):
+    def note(heads, context):
         found.append(_standing_on(script, _tuple(heads)))
+        if question and context.connection.dialect.name == "postgresql":
+            session[:] = context.connection.exec_driver_sql(question).fetchone()
         return []
 
     with EnvironmentContext(config, script, fn=note, dont_mutate=True):
@@ -141,6 +154,7 @@ def _described(script, revision, roots):
         },
         "also": [],
         "replaces": [],
+        "newest": revision._is_real_head,
     }
 
 

@@ -17,7 +17,7 @@ from tests.support.restores.restores import LIVE, RELEASE, Restores
 
 OF_V1 = LIVE["commit"]
 KEPT = {"applied_table": "applied_steps", "applied_columns": ["part", "name"]}
-V1 = Code(OF_V1, {"known": ["shop.0001", "shop.0002"], "later": ["shop.0003"], "heads": False})
+V1 = Code(OF_V1, {"known": ["shop.0001", "shop.0002"], "later": ["shop.0003"], "heads": []})
 
 
 @dataclass
@@ -82,7 +82,7 @@ def test_where_no_backup_has_the_schema_it_is_refused_with_the_difference(two: S
 
 def test_a_backup_from_before_a_migration_of_the_code_is_refused(two: Story) -> None:
     proved(two)
-    of_v2 = Code(OF_V1, {"known": ["shop.0001", "shop.0002", "shop.0003"], "later": [], "heads": False})
+    of_v2 = Code(OF_V1, {"known": ["shop.0001", "shop.0002", "shop.0003"], "later": [], "heads": []})
     with pytest.raises(Failure, match=r"lacks shop\.0003"):
         two.prepared(of_v2)
 
@@ -106,13 +106,15 @@ def test_a_manifest_that_says_nothing_is_judged_by_what_was_restored(two: Story)
 @pytest.mark.parametrize(
     ("found", "code", "misfit"),
     [
-        (["c3"], {"known": ["a1", "b2"], "later": ["c3"], "heads": True}, "ahead by c3"),
-        (["b2"], {"known": ["a1", "b2"], "later": ["c3"], "heads": True}, ""),
-        (["a1"], {"known": ["a1", "b2"], "later": [], "heads": True}, "lacks b2"),
-        ([], {"known": ["a1"], "later": [], "heads": False}, "lacks a1"),
-        (["gone", "a1"], {"known": ["a1"], "later": [], "heads": False}, ""),
+        (["c3"], {"known": ["a1", "b2"], "later": ["c3"], "heads": ["b2"]}, "ahead by c3"),
+        (["b2"], {"known": ["a1", "b2"], "later": ["c3"], "heads": ["b2"]}, ""),
+        (["a1"], {"known": ["a1", "b2"], "later": [], "heads": ["b2"]}, "lacks b2"),
+        (["b2"], {"known": ["a1", "c2", "b2"], "later": [], "heads": ["c2", "b2"]}, "lacks c2"),
+        (["b2", "c2"], {"known": ["a1", "c2", "b2"], "later": [], "heads": ["c2", "b2"]}, ""),
+        ([], {"known": ["a1"], "later": [], "heads": []}, "lacks a1"),
+        (["gone", "a1"], {"known": ["a1"], "later": [], "heads": []}, ""),
         (["a1"], {}, None),
-        (None, {"known": ["a1"], "later": [], "heads": False}, None),
+        (None, {"known": ["a1"], "later": [], "heads": []}, None),
     ],
 )
 def test_what_fits(found: list[str] | None, code: dict[str, object], misfit: str | None) -> None:

@@ -57,7 +57,7 @@ CORPUS = [
     case(
         "dropped without the word column",
         "alter table if exists only public.shop_order drop if exists total",
-        "shop_order.total",
+        "public.shop_order.total",
     ),
     case("a renamed column", 'ALTER TABLE "shop_order" RENAME COLUMN "total" TO "total_minor"', "shop_order.total"),
     case("renamed without the word column", "ALTER TABLE shop_order RENAME total TO total_minor", "shop_order.total"),
@@ -125,6 +125,51 @@ CORPUS = [
     case("an emptied table", "TRUNCATE TABLE ONLY shop_order", "shop_order", also="destroys"),
     case("an emptied table that is new", "CREATE TABLE fresh (id int); TRUNCATE fresh", lock="none"),
     case("every row deleted", "DELETE FROM shop_order", also="note destroys", lock="ROW EXCLUSIVE"),
+    case(
+        "a table that is made unless it is there",
+        "CREATE TABLE IF NOT EXISTS shop_order (id int); ALTER TABLE shop_order DROP COLUMN total",
+        "shop_order.total",
+    ),
+    case(
+        "a column that is added unless it is there",
+        "ALTER TABLE shop_order ADD COLUMN IF NOT EXISTS total int; ALTER TABLE shop_order DROP COLUMN total",
+        "shop_order.total",
+    ),
+    case(
+        "a column that the table has, by the catalogue",
+        "ALTER TABLE shop_order ADD COLUMN total int; ALTER TABLE shop_order DROP COLUMN total",
+        "shop_order.total",
+        catalogue=BIG,
+    ),
+    case(
+        "a table of another schema",
+        "CREATE TABLE audit.shop_order (id int); DROP TABLE public.shop_order",
+        "public.shop_order",
+    ),
+    case("a schema of its own", "CREATE TABLE audit.a (id int); ALTER TABLE audit.a DROP COLUMN id", lock="none"),
+    case(
+        "a temporary table",
+        "CREATE TEMP TABLE shop_order (id int); DELETE FROM public.shop_order",
+        also="note destroys",
+        lock="ROW EXCLUSIVE",
+    ),
+    case(
+        "a temporary table before one that is there",
+        "CREATE TEMPORARY TABLE shop_order (id int); TRUNCATE shop_order",
+        "shop_order",
+        also="destroys",
+        catalogue=BIG,
+    ),
+    case(
+        "a temporary table that is gone",
+        "CREATE TEMP TABLE shop_order (id int); DROP TABLE shop_order; DROP TABLE shop_order",
+        "shop_order",
+    ),
+    case("made beside it", "CREATE TABLE a (b int); ALTER TABLE a RENAME TO shop_order; DROP TABLE a", "a"),
+    case("something else of its name", "CREATE SCHEMA shop_order; DROP TABLE shop_order", "shop_order"),
+    case("another thing of its name", "CREATE FUNCTION shop_order() AS $$ $$; DROP TABLE shop_order", "shop_order"),
+    case("a sequence unless it is there", "CREATE SEQUENCE IF NOT EXISTS s; DROP SEQUENCE s", "s"),
+    case("a foreign table", "CREATE FOREIGN TABLE f (a int) SERVER s; DROP FOREIGN TABLE f, g", "g"),
     case("the same, quoted", 'delete from only public."shop_order";', also="note destroys", lock="ROW EXCLUSIVE"),
     case("a condition of nothing", "DELETE FROM shop_order WHERE true", also="note destroys", lock="ROW EXCLUSIVE"),
     case("another one", "DELETE FROM shop_order WHERE 1 = 1", also="note destroys", lock="ROW EXCLUSIVE"),
@@ -206,6 +251,8 @@ CORPUS = [
     case("rows changed", "UPDATE shop_order SET total = 0", also="note", lock="ROW EXCLUSIVE"),
     case("code of its own", "DO $$ BEGIN DROP TABLE x; END $$", also="unseen", lock="none"),
     case("a function called", "SELECT rebuild_everything()", also="unseen", lock="none"),
+    case("a function called for rows", "VALUES (wipe())", also="unseen", lock="none"),
+    case("rows", "VALUES (1, 'a'), (2, 'b')", lock="none"),
     case("a query", "SELECT 1 FROM x WHERE y IN (1, 2)", lock="none"),
     case("cleaned up in full", "VACUUM FULL shop_order", also="blocks"),
     case("an index built anew", "REINDEX TABLE CONCURRENTLY shop_order", lock=SUX),
@@ -220,6 +267,17 @@ CORPUS = [
     case("a quoted name", 'ALTER TABLE "odd ""name"" NOT NULL" ADD COLUMN "not null" int'),
     case("a dollar string", "INSERT INTO log VALUES ($q$DROP TABLE a; $$ $q$)", also="note", lock="ROW EXCLUSIVE"),
     case("words before it", "dropping the column\nALTER TABLE t DROP COLUMN c", "t.c", also="unseen"),
+    case(
+        "a mark in words before it, and a string after it",
+        "it's dropped\nALTER TABLE t DROP COLUMN c;\nUPDATE alembic_version SET version_num='0002'",
+        "t.c",
+        also="unseen note",
+    ),
+    case("words like SQL with a mark", "set it's\nALTER TABLE t DROP c;\nSELECT 'x'", "t.c"),
+    case("words between", "SELECT 1;\nwe're there\nDROP TABLE t;\nSELECT 'x'", "t", also="unseen"),
+    case("words on its line", "it's: ALTER TABLE t\nDROP COLUMN c; SELECT 'x'", "t.c", also="unseen"),
+    case("words with half a comment", "update it/*.txt\nALTER TABLE t DROP COLUMN c;", "t.c", also="note"),
+    case("words with a quote", 'drop 5" of it\nDROP TABLE t; UPDATE "x" SET id = 1', "t", also="note"),
     case("words with a mark before it", "it's dropped\nALTER TABLE t DROP COLUMN c", "t.c", also="unseen"),
     case("a default that looks like a constraint", "ALTER TABLE shop_order ADD a text DEFAULT 'NOT NULL'"),
     case("no semicolon at the end, and no end", "ALTER TABLE shop_order DROP COLUMN total /* and", "shop_order.total"),
@@ -234,6 +292,41 @@ def test_corpus(case: Case) -> None:
     assert {finding.level for finding in findings} - {"breaks"} == case.others
     locks = {one.lock for one in judged if one.lock != "none"} or {"none"}
     assert case.lock in locks
+
+
+@pytest.mark.parametrize(
+    ("condition", "every"),
+    [
+        ("", True),
+        ("USING (SELECT 1 FROM x WHERE id = 1) AS y", True),
+        ("WHERE (true)", True),
+        ("WHERE true RETURNING id", True),
+        ("WHERE id IS NOT NULL", True),
+        ("WHERE NOT (id IS NULL)", True),
+        ("WHERE shop_order.id IS NOT NULL AND (1 = 1)", True),
+        ("WHERE 2 > 1", True),
+        ("WHERE 1=1 AND true", True),
+        ("WHERE 'a' <> 'b' OR id = 1", True),
+        ("WHERE id >= id", True),
+        ("WHERE shop_order.id = shop_order.id", True),
+        ("WHERE (id = 1) OR (NOT false)", True),
+        ("WHERE false", False),
+        ("WHERE code IS NOT NULL", False),
+        ("WHERE id = 1 AND true", False),
+        ("WHERE (id = 1) AND (true)", False),
+        ("WHERE id BETWEEN 1 AND 2", False),
+        ("WHERE total = 1 OR id IS NULL", False),
+        ("WHERE EXISTS (SELECT 1 FROM x WHERE true)", False),
+    ],
+)
+def test_a_condition_that_every_row_meets(condition: str, every: bool) -> None:
+    known = {"shop_order": {**BIG["shop_order"], "required": ["id"]}}
+    delete = f"DELETE FROM shop_order {condition}"  # noqa: S608 - it is read, and never run
+    for text in (delete, f"WITH a AS ({delete}) SELECT 1"):
+        levels = {level for one in judge(text, Judgement(known)) for level in one.levels}
+        assert ("destroys" in levels) == every, text
+    unknown = judge("DELETE FROM shop_order WHERE code IS NOT NULL", Judgement())
+    assert "destroys" in unknown[0].levels
 
 
 def test_the_corpus_is_as_large_as_promised() -> None:

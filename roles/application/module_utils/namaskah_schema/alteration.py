@@ -42,7 +42,8 @@ def _rename(reader: Reader, table: str, judgement: Judgement) -> None:
         new = reader.name()
         judgement.breaks(table, f"renamed to {new}")
         if table in judgement.made:
-            judgement.made.add(new)
+            judgement.made.remove(table)
+            judgement.makes(f"{table[: table.rfind('.') + 1]}{new}")  # it stays in its schema
         return
     if reader.take("constraint"):
         judgement.note(table, "a constraint gets another name")
@@ -50,7 +51,7 @@ def _rename(reader: Reader, table: str, judgement: Judgement) -> None:
     reader.take("column")
     old = reader.name()
     reader.take("to")
-    judgement.breaks(f"{table}.{old}", f"renamed to {reader.name()}")
+    judgement.breaks(table, f"renamed to {reader.name()}", old)
 
 
 def _action(action: Reader, table: str, judgement: Judgement) -> None:
@@ -106,16 +107,14 @@ def _add(action: Reader, table: str, judgement: Judgement) -> None:
         _add_constraint(action, table, judgement)
         return
     action.take("column")
-    action.take("if", "not", "exists")
+    perhaps = action.take("if", "not", "exists")
     judgement.lock("ACCESS EXCLUSIVE", table)
     column = action.name()
     words = [token.text for token in action.tokens[action.place :] if token.kind == "word"]
     refuses_null = action.has("not", "null") or action.has("primary", "key")
     fills_itself = "default" in words or bool(SERIAL & set(words)) or action.has("generated")
     if refuses_null and not fills_itself:
-        judgement.breaks(
-            f"{table}.{column}", "added as NOT NULL without a default: code that does not know it cannot insert"
-        )
+        judgement.breaks(table, "added as NOT NULL without a default: code that does not know it cannot insert", column)
     if (
         SERIAL & set(words)
         or ("default" in words and VOLATILE & set(words))
@@ -127,7 +126,8 @@ def _add(action: Reader, table: str, judgement: Judgement) -> None:
         judgement.blocks(table, f"an index for {column} is built while nobody can read or write")
     if action.has("references"):
         judgement.lock("ACCESS EXCLUSIVE", table)
-    judgement.columns[table, column] = refuses_null
+    if not perhaps:
+        judgement.adds(table, column, refuses_null=refuses_null)
 
 
 def _add_constraint(action: Reader, table: str, judgement: Judgement) -> None:
@@ -167,7 +167,7 @@ def _drop(action: Reader, table: str, judgement: Judgement) -> None:
         return
     action.take("column")
     action.take("if", "exists")
-    judgement.breaks(f"{table}.{action.name()}", "dropped, with what it held")
+    judgement.breaks(table, "dropped, with what it held", action.name())
 
 
 def _alter_column(action: Reader, table: str, judgement: Judgement) -> None:
@@ -177,7 +177,6 @@ def _alter_column(action: Reader, table: str, judgement: Judgement) -> None:
         return
     action.take("column")
     column = action.name()
-    on = f"{table}.{column}"
     if (action.take("set") and action.here.text in GENTLE) or action.take("reset"):
         judgement.lock("SHARE UPDATE EXCLUSIVE", table)
         return
@@ -185,18 +184,18 @@ def _alter_column(action: Reader, table: str, judgement: Judgement) -> None:
     if action.take("data", "type") or action.take("type"):
         _change_type(action, table, column, judgement)
     elif action.take("not", "null"):
-        judgement.breaks(on, "refuses NULL from now on, which older code may write")
+        judgement.breaks(table, "refuses NULL from now on, which older code may write", column)
         judgement.blocks(table, f"every row is read for {column} while nobody can read or write")
     elif action.take("drop", "default"):
         _drop_default(table, column, judgement)
     elif action.take("drop", "not", "null"):
-        judgement.note(on, "may be NULL from now on, which older code may not expect to read")
+        judgement.note(table, "may be NULL from now on, which older code may not expect to read", column)
     elif action.take("default"):
-        judgement.note(on, "gets another default")
+        judgement.note(table, "gets another default", column)
     elif action.take("drop", "expression") or action.take_one("add", "generated", "restart", "drop"):
-        judgement.note(on, "gets its values in another way")
+        judgement.note(table, "gets its values in another way", column)
     else:
-        judgement.unseen(f"an action on {on} that is not known: {action.rest()}")
+        judgement.unseen(f"an action on {table}.{column} that is not known: {action.rest()}")
 
 
 def _drop_default(table: str, column: str, judgement: Judgement) -> None:
@@ -205,10 +204,11 @@ def _drop_default(table: str, column: str, judgement: Judgement) -> None:
         return
     new = judgement.columns.pop((table, column), None)
     judgement.breaks(
-        f"{table}.{column}",
+        table,
         "added as NOT NULL without a default that stays: code that does not know it cannot insert"
         if new
         else "loses its default, which inserts of older code may need",
+        column,
     )
     if new is not None:
         judgement.columns[table, column] = new
@@ -222,7 +222,7 @@ def _change_type(action: Reader, table: str, column: str, judgement: Judgement) 
         wanted.append(token.text)
     name = " ".join(wanted).replace(" (", "(").replace("( ", "(").replace(" )", ")").replace(" , ", ",")
     if action.has("using") is False and judgement.only_widens(table, column, name):
-        judgement.note(f"{table}.{column}", f"gets room: {name}")
+        judgement.note(table, f"gets room: {name}", column)
         return
-    judgement.breaks(f"{table}.{column}", f"gets the type {name}")
+    judgement.breaks(table, f"gets the type {name}", column)
     judgement.blocks(table, f"written anew for {column} while nobody can read or write")

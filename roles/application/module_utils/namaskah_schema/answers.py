@@ -2,15 +2,18 @@
 
 The preset's program (see asked.py) is started once for all migrations, by `answer_command`.
 
-    {"known": [{"name": ..., "places": {...}, "also": [...], "replaces": [...]}, ...], "pending": [name, ...],
-     "unsure": why nobody can tell what is pending,
-     "sql": {name: [statements, why they are not all]}, "reverse": {name: [statements, why it does not go back]}}
+    {"known": [{"name": ..., "places": {...}, "also": [...], "replaces": [...], "newest": ...,
+                "beside": [...]}, ...], "pending": [name, ...], "unsure": why nobody can tell what is pending,
+     "sql": {name: [statements, why they are not all]}, "reverse": {name: [statements, why it does not go back]},
+     "session": [lock_timeout, schemas]}
 
 or `{"error": why}`. `known` and `pending` are in the order in which they are applied. Asked for `databases` it says
 
-    {"databases": [{"name": ..., "kind": ..., "place": ..., "identity": [system identifier, oid], "standby": ...}, ...]}
+    {"databases": [{"name": ..., "kind": ..., "place": ..., "identity": [system identifier, oid], "standby": ...,
+                    "note": what is to be known of the answer}, ...]}
 
-of those that the application uses, the one with the migrations first.
+of those that the application uses, the one with the migrations first. `session` is what the server answers to SESSION
+in the connection of the application's migrations: its lock_timeout, and its schemas.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import brief
 
 T = TypeVar("T")
+SESSION = """
+SELECT current_setting('lock_timeout'), (SELECT coalesce(string_agg(quote_ident(name), ', ' ORDER BY place), '')
+                                           FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place))
+"""
 NEXT = (
     "start the application's own command for migrations in the release's folder: what it says there is the cause; "
     "namaskah_answer_command says how it is started here"
@@ -35,13 +42,16 @@ class Migration:
     """A migration by its name, with what else is known of it.
 
     `places` are words for the braces in commands. `also` are migrations that its reversal takes back with it,
-    `replaces` those that it stands for.
+    `replaces` those that it stands for. `newest`: none stands on it; False also where nobody told.
+    `beside` are further databases to which it goes, by their names in the application's settings.
     """
 
     name: str
     places: dict[str, str] = field(hash=False)
     also: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
+    newest: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Answer:
     unsure: str
     sql: dict[str, Text]
     reverse: dict[str, Text]
+    session: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,7 @@ class Used:
     place: str
     identity: tuple[str, ...]
     standby: bool
+    note: str = ""
 
 
 def read(data: bytes, *, what: str, where: str, program: str) -> Answer:
@@ -107,16 +119,18 @@ def _answer(document: dict[str, Any]) -> Answer:
     names = {one.name for one in known}
     if len(names) != len(known) or len(set(pending)) != len(pending) or not names >= set(pending):
         raise ValueError("a migration is there twice, or is pending and not known")
-    return Answer(known, pending, _word(document["unsure"]), _texts(document["sql"]), _texts(document["reverse"]))
+    session = tuple(_word(part) for part in _list(document.get("session", [])))
+    return Answer(
+        known, pending, _word(document["unsure"]), _texts(document["sql"]), _texts(document["reverse"]), session
+    )
 
 
 def _used(document: dict[str, Any]) -> tuple[Used, ...]:
     found = []
     for raw in _list(document["databases"]):
         identity = tuple(_word(part) for part in _list(raw["identity"]))
-        found.append(
-            Used(_word(raw["name"]), _word(raw["kind"]), _word(raw["place"]), identity, raw["standby"] is True)
-        )
+        name, kind, place, note = (_word({"note": "", **raw}[key]) for key in ("name", "kind", "place", "note"))
+        found.append(Used(name, kind, place, identity, standby=raw["standby"] is True, note=note))
     if not found:
         raise ValueError("an application that has migrations has a database")
     return tuple(found)
@@ -124,8 +138,9 @@ def _used(document: dict[str, Any]) -> tuple[Used, ...]:
 
 def _migration(raw: dict[str, Any]) -> Migration:
     places = {_word(name): _word(value) for name, value in raw["places"].items()}
-    further = [tuple(_word(name) for name in _list(raw[key])) for key in ("also", "replaces")]
-    return Migration(_word(raw["name"]), places, *further)
+    keys = ("also", "replaces", "beside")
+    also, replaces, beside = (tuple(_word(name) for name in _list(raw.get(key, []))) for key in keys)
+    return Migration(_word(raw["name"]), places, also, replaces, newest=raw.get("newest") is True, beside=beside)
 
 
 def _texts(raw: dict[str, Any]) -> dict[str, Text]:

@@ -11,7 +11,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from . import by_hand, lost, records, used, waits
+from . import answers, by_hand, lost, records, used, waits
 from .history import History
 from .review import Reviewed, review
 from .session import Session, opened
@@ -50,8 +50,11 @@ class Gate:
         self._list()
         if self.found["pending"]:
             with self._session() as (session, _):
+                self._note_settings(session)
+                self._foresee(session)
                 self._review(session)
-        self.found["shown"] = shown(self.reviewed) or self.found["pending"]
+        notes = [f"note: {note}" for note in self.found["notes"]]
+        self.found["shown"] = [*(shown(self.reviewed) or self.found["pending"]), *notes]
         return self.found
 
     def apply(self) -> dict[str, Any]:
@@ -87,9 +90,42 @@ class Gate:
     def _note_databases(self, session: Session | None) -> None:
         self.found["notes"] += used.notes(self.contract, self.history, session, self.backed_up)
 
+    def _foresee(self, session: Session | None) -> None:
+        """The same for a plan, which has no backup to compare with."""
+        if session is None:
+            return
+        try:
+            self._note_databases(session)
+        except Failure as failure:
+            self.found["notes"].append(f"a release would be {failure.kind}: {failure.why}")
+
+    def _note_settings(self, session: Session | None) -> None:
+        """Look for tables where the application does, and note what its own settings make of ours.
+
+        They may set options of the connection, and then those in the environment do not count.
+        """
+        if session is None:
+            return
+        timeout, schemas = ours = [str(part) for part in session.ask(answers.SESSION)[0]]
+        theirs = list(self.history.session()) or ours
+        if float(self.contract.migrate_lock_timeout) and theirs[0] == "0":
+            self.found["notes"].append(
+                "namaskah_migrate_lock_timeout does not reach the server, so a statement may wait for its lock as "
+                f"long as the migrations may take: {self.contract.database_variable} or the application's settings set "
+                "options of their own, or the driver does not read PGOPTIONS"
+            )
+        elif theirs[0] != timeout:
+            self.found["notes"].append(f"the application's own settings give migrations a lock_timeout of {theirs[0]}")
+        if theirs[1] and theirs[1] != schemas:
+            session.ask("SELECT set_config('search_path', %s, false)", theirs[1])
+            self.found["notes"].append(
+                f"the application's own settings have its tables in the schemas {theirs[1]}, "
+                f"{self.contract.database_variable} alone has them in {schemas or 'none'}"
+            )
+
     def _keep(self) -> None:
-        known = [migration.name for migration in self.history.known()]
-        told = records.keep(self.contract, self.release, known, self.found["applied"], self.reviewed, run=self.run)
+        known, applied = self.history.known(), self.found["applied"]
+        told = records.keep(self.contract, self.release, known, applied, self.reviewed, run=self.run)
         self.found["notes"] += [told] if told else []
 
     def _session(self) -> Any:
@@ -105,12 +141,7 @@ class Gate:
                 self.history.forget()
                 self._list()
             invalid = session.invalid_indexes()
-            if float(self.contract.migrate_lock_timeout) and session.ask("SHOW lock_timeout") == [["0"]]:
-                self.found["notes"].append(
-                    "namaskah_migrate_lock_timeout does not reach the server, so a statement may wait for its lock as "
-                    f"long as the migrations may take: {self.contract.database_variable} sets options of its own, or "
-                    "the driver does not read PGOPTIONS"
-                )
+            self._note_settings(session)
         self._review(session)
         self._refuse_breaking()
         self._refuse_destroying()
@@ -225,15 +256,19 @@ class Gate:
             ) from None
         self._has_applied([name for name in before if name not in left])
         if left:
+            beside = [one for one in self.history.named(left) if one.beside]
+            further = "".join(f"\n{one.name} has to go to the database {', '.join(one.beside)}" for one in beside)
             raise Failure(
                 "failed",
                 "apply every migration",
                 self.contract.host,
                 f"{' '.join(map(str, self.contract.migrate_command))} ended with exit status 0, and these are pending "
                 f"still: {', '.join(left)}; nothing was switched"
+                + further
                 + (f"\nAPPLIED AND KEPT: {', '.join(self.found['applied'])}" if self.found["applied"] else ""),
                 "run that command in the release's folder and see what it leaves out; namaskah_migrate_command has to "
-                "apply everything",
+                "apply everything"
+                + (", in each of these databases: name a program of the release that migrates them" if beside else ""),
             )
 
     def _has_applied(self, names: Sequence[str]) -> None:

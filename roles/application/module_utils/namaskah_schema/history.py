@@ -130,6 +130,10 @@ class History:
 
     def reverse(self, migration: Migration) -> None:
         """Take one migration back. Raises Failure, also where the command says that it did and did not."""
+        if migration.beside:
+            why = f"a part of it is in another database, which is not reversed with it: {', '.join(migration.beside)}"
+            next_step = "reverse it by hand, in each of its databases, from the release's folder"
+            raise Failure("failed", f"reverse {migration.name}", self.contract.host, why, next_step)
         self.forget()
         self.run(launch.fill(self.contract.reverse_command, migration.places), f"reverse {migration.name}")
         if self.lists and migration.name not in self.pending():
@@ -147,14 +151,20 @@ class History:
             live = current(self.contract)
             # What is pending is judged where an older release serves.
             judged = live is not None and live.id != self.release.id
-            self._answer = self._asked("list the migrations", {"pending_sql": judged})
+            self._answer = self._asked("list the migrations", {"pending_sql": judged, "session": answers.SESSION})
         return self._answer
 
     def used(self, question: str) -> tuple[Used, ...]:
         """Return the databases that the application uses, by the environment of its services. Raises Failure."""
         what = "ask which database the application uses"
         self._read_environment()
-        return self._said_by_program(what, {"databases": question}, {}, answers.read_used)
+        commands = [[str(word) for word in one.get("command", ())] for one in self.contract.services.values()]
+        request = {"databases": question, "services": commands}
+        return self._said_by_program(what, request, {}, answers.read_used)
+
+    def session(self) -> tuple[str, ...]:
+        """Return lock_timeout and schemas of the connection with which the application migrates, as far as is known."""
+        return self._listing().session if self.answers else ()
 
     def address(self) -> str:
         """Return the address that the inventory's command prints of the application's database. Raises Failure."""

@@ -63,7 +63,8 @@ class Judged:
 class Judgement:
     """Judges a row of statements: what an earlier one of them made is in nobody's use yet.
 
-    `catalogue` tells of tables that are there: {name: {"bytes": size, "columns": {name: type}}}; it may be empty.
+    `catalogue` tells of tables that are there: {name: {"bytes": size, "columns": {name: type}, "required": [name]}}; it
+    may be empty. A name has its schema where it is written with one: `payments` and `public.payments` may be two.
     """
 
     catalogue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -76,15 +77,25 @@ class Judgement:
         """Go on to the next statement."""
         self.judged.append(Judged(text))
 
+    def makes(self, name: str) -> None:
+        """Note that the statement makes a table or the like, unless one of this name was there before."""
+        if name not in self.catalogue:
+            self.made.add(name)
+
+    def adds(self, table: str, column: str, *, refuses_null: bool) -> None:
+        """Note that the statement adds a column, unless the table had it before."""
+        if column not in self.catalogue.get(table, {}).get("columns", {}):
+            self.columns[table, column] = refuses_null
+
     def lock(self, mode: str, table: str) -> None:
         """Note that the statement takes `mode` on `table`."""
         now = self.judged[-1]
         if table not in self.made and LOCKS.index(mode) > LOCKS.index(now.lock):
             now.lock = mode
 
-    def breaks(self, on: str, why: str) -> None:
+    def breaks(self, table: str, why: str, column: str = "") -> None:
         """Note that code which does not know the statement fails, unless what it changes is new itself."""
-        self._add("breaks", on, why)
+        self._add("breaks", table, why, column)
 
     def blocks(self, table: str, why: str) -> None:
         """Note that users of `table` wait, unless it is small."""
@@ -102,13 +113,13 @@ class Judgement:
         """Note that nobody can tell."""
         self.judged[-1].findings.append(Finding("unseen", "", why))
 
-    def note(self, on: str, why: str) -> None:
+    def note(self, table: str, why: str, column: str = "") -> None:
         """Note what is worth knowing."""
-        self._add("note", on, why)
+        self._add("note", table, why, column)
 
-    def _add(self, level: str, on: str, why: str) -> None:
-        table, _, column = on.partition(".")
+    def _add(self, level: str, table: str, why: str, column: str = "") -> None:
         if table not in self.made and (table, column) not in self.columns:
+            on = f"{table}.{column}" if column else table
             self.judged[-1].findings.append(Finding(level, on, why))
 
     def all_new(self, table: str, columns: list[str]) -> bool:

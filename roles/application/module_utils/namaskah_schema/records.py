@@ -9,6 +9,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.files import LOOK, Damaged, lay_aside, read_record, write_json
 from ansible.module_utils.namaskah_host.release import Release
 
+from .answers import Migration
 from .review import from_dict
 
 KEPT = 200  # releases
@@ -20,7 +21,7 @@ def file_of(contract: Contract) -> Path:
 
 
 def whole(contract: Contract) -> dict[str, dict[str, Any]]:
-    """Return what is known of each release, by its id: commit, tag, known, applied, reviewed. Raises Damaged."""
+    """Return commit, tag, known, newest, applied and reviewed of each release, by its id. Raises Damaged."""
     path = file_of(contract)
     every = read_record(path, {}, {}, LOOK) or {}
     for name, entry in every.items():
@@ -53,7 +54,7 @@ def read(contract: Contract) -> dict[str, dict[str, Any]]:
 def keep(
     contract: Contract,
     release: Release,
-    known: list[str],
+    known: list[Migration],
     applied: list[str],
     reviewed: list[Any],
     *,
@@ -63,7 +64,7 @@ def keep(
 
     A damaged record is laid aside, for the migrations are applied already; return that in words, or "".
     """
-    record, told = release.record, ""
+    record, told, names = release.record, "", [one.name for one in known]
     try:
         every = whole(contract)
     except Damaged as damaged:
@@ -74,21 +75,22 @@ def keep(
     entry = {
         "commit": record.get("commit", ""),
         "tag": record.get("tag", ""),
-        "known": known,
+        "known": names,
+        "newest": [one.name for one in known if one.newest],
         "applied": [*before["applied"], *applied],
         "reviewed": [*before["reviewed"], *(one.as_dict() for one in reviewed if one.name in applied)],
     }
     kept = sorted({*every, release.id})[-KEPT:]
     write_json(file_of(contract), {name: {**every, release.id: entry}[name] for name in kept})
-    write_json(release.record_file, {**record, "migrations": {"known": known, "applied": entry["applied"]}})
+    write_json(release.record_file, {**record, "migrations": {"known": names, "applied": entry["applied"]}})
     return told
 
 
 def code_of(contract: Contract, commit: str, known: list[str]) -> dict[str, Any]:
     """Return what this host knows of a commit's migrations, for the choice of a backup that fits its code.
 
-    `known` are those that it has, oldest first; `later` those that came with releases after it; `heads` tells that the
-    database keeps the newest of each branch only. Empty where its migrations are not known.
+    `known` are those that it has, oldest first; `later` those that came with releases after it; `heads` are the newest
+    of each branch where the database keeps those only, else nothing. Empty where its migrations are not known.
     """
     if not known:
         return {}
@@ -96,7 +98,8 @@ def code_of(contract: Contract, commit: str, known: list[str]) -> dict[str, Any]
     first = next((name for name, entry in every if entry["commit"] == commit), "")
     before = {one for name, entry in every if name <= first for one in entry["known"]}
     after = {one for name, entry in every if name > first for one in entry["known"]}
-    heads = bool(contract.raw.get("applied_heads"))
+    kept = of_commit(contract, commit) or {}
+    heads = (kept.get("newest") or known[-1:]) if contract.raw.get("applied_heads") else []
     return {"known": known, "later": sorted(after - before - set(known)), "heads": heads}
 
 

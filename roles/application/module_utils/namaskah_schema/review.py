@@ -42,7 +42,7 @@ class Reviewed:
     def writes(self, besides: str) -> bool:
         """Whether it changes or deletes rows that were there, but those of the table `besides`."""
         writing = [one for one in self.judged if one.lock == "ROW EXCLUSIVE" or "destroys" in one.levels]
-        return any(finding.on != besides for one in writing for finding in one.findings)
+        return any(finding.on.rpartition(".")[2] != besides for one in writing for finding in one.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as records and reports carry it."""
@@ -70,6 +70,7 @@ def review(
     texts = history.texts(migrations)
     words = {word for text in texts.values() for word in tables(text.sql)}
     there = catalogue(words) if words else {}
+    names = {name.rpartition(".")[2] for name in there}
     judgement = Judgement(there)
     found = []
     for migration in migrations:
@@ -80,7 +81,7 @@ def review(
             judged = [*judged, Judged("", findings=[Finding("unseen", "", unread)])]
         for one in judged:
             one.text = conceal(one.text, history.contract.secrets_of(history.variables))
-        found.append(Reviewed(migration.name, tuple(judged), frozenset(tables(text.sql) & set(there))))
+        found.append(Reviewed(migration.name, tuple(judged), frozenset(tables(text.sql) & names)))
     # A command that lists migrations may leave out one that another says is pending.
     told = {one.name for one in migrations}
     why = Finding("unseen", "", "the command that lists all migrations does not name it")

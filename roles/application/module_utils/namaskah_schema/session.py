@@ -40,9 +40,10 @@ SELECT activity.pid, activity.application_name, activity.usename::text,
 """
 _INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
 _TABLES = """
-SELECT relname::text, pg_total_relation_size(pg_class.oid), attname::text, format_type(atttypid, atttypmod)
-  FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
- WHERE relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) AND attnum > 0 AND NOT attisdropped
+SELECT nspname::text, relname::text, pg_table_is_visible(pg_class.oid), pg_total_relation_size(pg_class.oid),
+       attname::text, format_type(atttypid, atttypmod), attnotnull
+  FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+ WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
    AND relname = ANY (string_to_array(%s, chr(10)))
 """
 
@@ -91,10 +92,16 @@ class Session:
         return {str(row[0]) for row in self.ask(_INVALID)}
 
     def catalogue(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return size (bytes, with indexes) and types of columns of those of `names` that are tables."""
+        """Return what is known (see judgement.py) of those of `names` that are tables, in whichever schema.
+
+        Each is there with its schema before its name, and without it where this session needs none.
+        """
         found: dict[str, dict[str, Any]] = {}
-        for table, size, column, kind in self.ask(_TABLES, "\n".join(sorted(names))):
-            found.setdefault(table, {"bytes": int(size), "columns": {}})["columns"][column] = kind
+        for schema, table, visible, size, column, kind, required in self.ask(_TABLES, "\n".join(sorted(names))):
+            for name in (f"{schema}.{table}", *([table] if visible else ())):
+                one = found.setdefault(name, {"bytes": int(size), "columns": {}, "required": []})
+                one["columns"][column] = kind
+                one["required"] += [column] if required else []
         return found
 
     def keep(self, app: str, wait: float) -> bool:

@@ -20,6 +20,29 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+KINDS = ("table", "materialized", "view", "index", "sequence", "type", "domain", "schema", "function", "procedure",
+         "trigger", "rule", "policy", "extension", "aggregate", "operator", "statistics", "database", "role", "cast",
+         "publication", "collation", "foreign")  # fmt: skip
+# What has to come after these verbs in the middle of words, so that they are SQL and no language of people.
+FOLLOWING = {
+    "alter": KINDS,
+    "drop": KINDS,
+    "delete": ("from",),
+    "truncate": ("table", "only"),
+    "insert": ("into",),
+    "revoke": ("all", "select", "insert", "update", "delete", "usage"),
+}
+# PostgreSQL documentation, "SQL Commands": the first words of them all; the last ones are SQLite's.
+VERBS = (
+    "abort|alter|analyze|begin|call|checkpoint|close|cluster|comment|commit|copy|create|deallocate|declare|delete|"
+    "discard|do|drop|end|execute|explain|fetch|grant|import|insert|listen|load|lock|merge|move|notify|prepare|"
+    "reassign|refresh|reindex|release|reset|revoke|rollback|savepoint|security|select|set|show|start|table|truncate|"
+    "unlisten|update|vacuum|values|with|pragma|replace|attach|detach"
+)
+BEGINS = re.compile(rf"[\s(]*(?:{VERBS})\b", re.IGNORECASE)
+SURE = "|".join(rf"{verb}\s+(?:{'|'.join(words)})" for verb, words in FOLLOWING.items())
+WITHIN = re.compile(rf"\b(?:{SURE})\b", re.IGNORECASE)
+LATER = re.compile(rf"\n[^\S\n]*(?={WITHIN.pattern})", re.IGNORECASE)
 SHOWN = 300  # characters of a statement that people see
 # What these write may be anybody's: their strings are not shown.
 WRITING = ("insert", "update", "delete", "copy", "select", "with", "do", "call", "execute")
@@ -52,18 +75,44 @@ def statements(text: str) -> list[Statement]:
         kind = match.lastgroup if match else None
         if match is None:  # every character is at least a mark
             raise AssertionError(text[place : place + 20])
-        place = _after_comment(text, match.end()) if match["comment"] else match.end()
-        if match["space"] or match["comment"]:
+        if not tokens and not match["space"] and not match["comment"] and match["mark"] != ";":
+            line = _printed(text, place)
+            if line > place:
+                _keep(found, [text[place:line]], [Token("word", text[place:line].split(maxsplit=1)[0].lower())])
+                place = line
+                continue
+        end = _after_comment(text, match.end()) if match["comment"] else None
+        place = end or match.end()
+        if match["space"] or end:
             words.append(" ")
             continue
         if match["mark"] == ";":
             _keep(found, words, tokens)
             continue
-        token = _token("dollar" if match["dollar"] else str(kind), match.group())
+        kind = "mark" if match["comment"] else "dollar" if match["dollar"] else kind
+        token = _token(str(kind), match.group())
         tokens.append(token)
         words.append("'...'" if token.kind == "string" and tokens[0].text in WRITING else match.group())
     _keep(found, words, tokens)
     return found
+
+
+def begins(text: str) -> int | None:
+    """Return where the first line after a break begins with what must be SQL; None where none does."""
+    match = LATER.search(text)
+    return match.end() if match else None
+
+
+def _printed(text: str, place: int) -> int:
+    """Return where the words end that stand at `place` instead of SQL; `place` where there are none.
+
+    What a migration prints stands in the SQL that a command prints: its marks belong to no string.
+    """
+    if BEGINS.match(text, place):
+        return place
+    end = text.find("\n", place) % (len(text) + 1)
+    match = WITHIN.search(text, place, end)
+    return match.start() if match else end
 
 
 def _keep(found: list[Statement], words: list[str], tokens: list[Token]) -> None:
@@ -84,11 +133,11 @@ def _token(kind: str, text: str) -> Token:
     return Token(kind, text)
 
 
-def _after_comment(text: str, place: int) -> int:
-    """Return where the comment ends that began before `place`; they nest."""
+def _after_comment(text: str, place: int) -> int | None:
+    """Return where the comment ends that began before `place`; they nest. None where it has no end, so is none."""
     depth = 1
     for match in re.finditer(r"/\*|\*/", text[place:]):
         depth += 1 if match.group() == "/*" else -1
         if not depth:
             return place + match.end()
-    return len(text)
+    return None

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .alteration import alter_table
+from .condition import always, condition
 from .judgement import Judged, Judgement
-from .sql import Token, statements
+from .sql import FOLLOWING, KINDS, Statement, Token, begins, statements
 from .words import Reader
 
 QUIET = ("begin", "start", "commit", "end", "savepoint", "release", "set", "reset", "show", "select", "with", "values")
-KINDS = ("table", "materialized", "view", "index", "sequence", "type", "domain", "schema", "function", "procedure",
-         "trigger", "rule", "policy", "extension", "aggregate", "operator", "statistics", "database", "role", "cast",
-         "publication", "collation", "foreign")  # fmt: skip
 USED_BY_CODE = {"table", "materialized", "view", "sequence", "type", "domain", "schema", "function", "procedure",
                 "aggregate", "operator", "extension", "foreign"}  # fmt: skip
+
+# Two of these in one schema have two names: that one was made tells that no other one had its name.
+SHARE_NAMES = {"table", "materialized", "view", "sequence", "type", "domain", "foreign"}
 
 
 def judge(text: str, judgement: Judgement) -> list[Judged]:
@@ -27,15 +28,24 @@ def judge(text: str, judgement: Judgement) -> list[Judged]:
     """
     before = len(judgement.judged)
     for statement in statements(text):
-        reader, hidden = Reader(statement.tokens), _hidden(statement.tokens)
-        if reader.here.kind == "word" and reader.here.text in QUIET and not hidden and not _calls(reader):
-            continue
-        judgement.begin(statement.text)
-        _statement(reader, judgement)
-        if hidden:
-            verb, rest = hidden
-            ACTS[verb](rest, judgement)
+        _judge(statement, judgement)
+        # A mark in words that a migration prints, as in "it's", makes a string of the SQL up to the next one.
+        for token in statement.tokens:
+            quoted = token.kind in ("string", "name") and not token.text.startswith("$")
+            if quoted and (place := begins(token.text)) is not None:
+                judge(token.text[place:], judgement)
     return judgement.judged[before:]
+
+
+def _judge(statement: Statement, judgement: Judgement) -> None:
+    reader, hidden = Reader(statement.tokens), _hidden(statement.tokens)
+    if reader.here.kind == "word" and reader.here.text in QUIET and not hidden and not _calls(reader):
+        return
+    judgement.begin(statement.text)
+    _statement(reader, judgement)
+    if hidden:
+        verb, rest = hidden
+        ACTS[verb](rest, judgement)
 
 
 def tables(text: str) -> set[str]:
@@ -48,26 +58,13 @@ def tables(text: str) -> set[str]:
 def _calls(reader: Reader) -> bool:
     """Whether a query calls something: what that does cannot be seen."""
     pairs = zip(reader.tokens, reader.tokens[1:], strict=False)
-    plain = {
-        "in",
-        "values",
-        "as",
-        "and",
-        "or",
-        "set_config",
-        "setval",
-        "coalesce",
-        "max",
-        "count",
-        "from",
-        "where",
-        "nextval",
-    }
-    if reader.here.text not in ("select", "with"):
+    plain = {"in", "values", "as", "and", "or", "set_config", "setval", "coalesce", "max", "count", "from", "where",
+             "nextval"}  # fmt: skip
+    if reader.here.text not in ("select", "with", "values"):
         return False
     named = {one.text for one, other in pairs if one.kind in ("word", "name") and other.text == "("}
-    changes = any(token.text in ("insert", "update", "delete") for token in reader.tokens if token.kind == "word")
-    return bool(named - plain) or changes
+    changes = {token.text for token in reader.tokens if token.kind == "word"} & {"insert", "update", "delete", "merge"}
+    return bool(named - plain or changes)
 
 
 def _statement(reader: Reader, judgement: Judgement) -> None:
@@ -100,11 +97,12 @@ def _create(reader: Reader, judgement: Judgement) -> None:
     if kind == "index":
         _create_index(reader, judgement, unique=unique)
         return
-    reader.take("view")
-    reader.take("if", "not", "exists")
+    reader.take_one("view", "table")
+    perhaps = reader.take("if", "not", "exists")
     name = reader.name()
+    if kind in SHARE_NAMES and not perhaps and not replaced:
+        judgement.makes(name)
     if kind == "table":
-        judgement.made.add(name)
         for other in _referenced(reader):
             judgement.lock("SHARE ROW EXCLUSIVE", other)
     elif kind in ("trigger", "rule", "policy"):
@@ -116,8 +114,6 @@ def _create(reader: Reader, judgement: Judgement) -> None:
             judgement.unseen(f"what the {kind} {name} makes of the rows of {table} stands in its own code")
     elif replaced:
         judgement.unseen(f"whether {name} still answers older code as before")
-    else:
-        judgement.made.add(name)
 
 
 def _referenced(reader: Reader) -> list[str]:
@@ -150,7 +146,7 @@ def _create_index(reader: Reader, judgement: Judgement, *, unique: bool) -> None
 def _drop(reader: Reader, judgement: Judgement) -> None:
     kind = reader.take_one(*KINDS)
     beside = reader.take("concurrently")
-    reader.take("view")
+    reader.take_one("view", "table")
     reader.take("if", "exists")
     for part in reader.parts():
         name = part.name()
@@ -159,6 +155,7 @@ def _drop(reader: Reader, judgement: Judgement) -> None:
             judgement.breaks(name, f"the {'view' if kind == 'materialized' else kind} is dropped")
         else:
             judgement.note(name, f"the {kind or 'thing'} is dropped")
+        judgement.made.discard(name)  # a table of that name outside of the session, or one made later, is another one
 
 
 def _alter(reader: Reader, judgement: Judgement) -> None:
@@ -166,7 +163,7 @@ def _alter(reader: Reader, judgement: Judgement) -> None:
     if kind == "table":
         alter_table(reader, judgement)
         return
-    reader.take("view")
+    reader.take_one("view", "table")
     reader.take("if", "exists")
     name = reader.name()
     judgement.lock("SHARE UPDATE EXCLUSIVE" if kind == "index" else "ACCESS EXCLUSIVE", name)
@@ -191,20 +188,13 @@ def _write(reader: Reader, judgement: Judgement) -> None:
 
 
 def _delete(reader: Reader, judgement: Judgement) -> None:
-    condition = _condition(reader)
     reader.take("from")
     reader.take("only")
     table = Reader(reader.tokens[reader.place :]).name()
+    found = condition(reader.tokens[reader.place :])
     _write(reader, judgement)
-    if not condition or condition == ["true"] or (condition[1:2] == ["="] and condition[:1] == condition[2:]):
+    if always(found, judgement.catalogue.get(table, {}).get("required")):
         judgement.destroys(table)
-
-
-def _condition(reader: Reader) -> list[str]:
-    """Return the words after the first WHERE; none where there is none."""
-    words = [token.text for token in reader.tokens]
-    plain = [token.text if token.kind == "word" else "" for token in reader.tokens]
-    return words[plain.index("where") + 1 :] if "where" in plain else []
 
 
 def _truncate(reader: Reader, judgement: Judgement) -> None:
@@ -238,15 +228,6 @@ def _upkeep(reader: Reader, verb: str, judgement: Judgement) -> None:
     judgement.blocks(table, f"{verb.upper()} keeps users out while it works")
 
 
-# What has to come after these verbs in the middle of words, so that they are SQL and no language of people.
-FOLLOWING = {
-    "alter": KINDS,
-    "drop": KINDS,
-    "delete": ("from",),
-    "truncate": ("table", "only"),
-    "insert": ("into",),
-    "revoke": ("all", "select", "insert", "update", "delete", "usage"),
-}
 ACTS = {
     "create": _create,
     "drop": _drop,

@@ -35,6 +35,11 @@ def notes(contract: Contract, history: History, session: Session | None, backed_
         system, number, _ = session.ask(IDENTITY)[0]
         others["migrations go to"] = (str(system), str(number))
     if not others:
+        if contract.migrate_command:
+            yield (
+                "which database the application uses was compared with nothing: this run has no backup, and no session "
+                "of migrations with PostgreSQL"
+            )
         return
     if not contract.raw.get("database_command") and not history.answers:
         yield (
@@ -50,10 +55,12 @@ def notes(contract: Contract, history: History, session: Session | None, backed_
             "release with the database that the application uses",
             contract.host,
             f"by its own settings, with the environment of its services, the application uses {_described(first)}; "
-            f"{', and '.join(wrong)}; nothing was applied and nothing was switched",
+            f"{', and '.join(wrong)}{first.note and f'; {first.note}'}; nothing was applied and nothing was switched",
             "give the services and the backup the same database: provision_environment, backup_service and "
             f"namaskah_migrate_env_file; or, where they are meant to differ, --allow {ALLOW}",
         )
+    if first.note:
+        yield first.note
     if first.standby:
         yield f"the application is connected to a standby of its database ({_described(first)})"
     known = {first.identity, *others.values()}

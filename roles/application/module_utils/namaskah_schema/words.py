@@ -32,14 +32,14 @@ class Reader:
         return next((word for word in choices if self.take(word)), "")
 
     def name(self) -> str:
-        """Move over a name, with its schema before it, and return its last part; "" where none comes next."""
-        last = ""
+        """Move over a name and return it, with its schema where that is written; "" where none comes next."""
+        parts = []
         while self.here.kind in ("word", "name"):
-            last = self.here.text
+            parts.append(self.here.text)
             self.place += 1
             if not self.take("."):
                 break
-        return last
+        return ".".join(parts)
 
     def has(self, *words: str) -> bool:
         """Whether `words` stand anywhere from here on, outside of parentheses."""

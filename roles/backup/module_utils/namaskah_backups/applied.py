@@ -41,15 +41,14 @@ def misfit(applied: Sequence[str] | None, code: Mapping[str, Any]) -> str | None
     """Why code does not fit a database with these migrations: "" where it fits, None where nobody can tell.
 
     `code` is what the host knows of it: `known` are the migrations that it has, oldest first; `later` those that came
-    with releases after it; `heads` tells that the database keeps the newest ones only. What no release here knows is
-    left out: it was removed from the code long ago, or is another application's.
+    with releases after it; `heads` are the newest of each branch where the database keeps those only. What no
+    release here knows is left out: it was removed from the code long ago, or is another application's.
     """
     known = list(code.get("known") or [])
     if applied is None or not known:
         return None
     ahead = sorted(set(applied) & (set(code.get("later") or []) - set(known)))
-    missing = known[-1:] if code.get("heads") else known
-    missing = [name for name in missing if name not in applied]
+    missing = [name for name in code.get("heads") or known if name not in applied]
     words = []
     if ahead:
         words.append(f"it is ahead by {_some(ahead)}, which that code does not know")
