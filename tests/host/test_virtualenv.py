@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -339,3 +340,83 @@ def test_a_command_that_changes_shared_packages_all_the_same_is_refused(host: Fo
     assert "namaskah_virtualenv: own" in told.value.next_step
     assert virtualenv.place_of(sly, [host.folder / "requirements.txt"], host.folder, {}).name == host.folder.name
     assert os.path.lexists(shared / "sly.py")
+
+
+# --- Commands that nobody sees through ----------------------------------------------------------------
+
+# Tests run as root, whom no mode stops: without this capability it is an owner like any other (capabilities(7)).
+AS_OWNER = ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override"]
+INTO = """import os, pathlib
+place = pathlib.Path(os.environ["VIRTUAL_ENV"])
+(place / "bin" / "activate").rename(place / "bin" / "moved")
+(place / "lib" / "sly.py").write_text("x")
+"""
+
+
+def tree(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return mode and content of all below a folder."""
+    return {
+        str(one.relative_to(folder)): (one.lstat().st_mode, content.digest(one) if one.is_file() else "")
+        for one in folder.rglob("*")
+    }
+
+
+@pytest.mark.fault("virtualenv: changed since", ends="old release", where="a build whose behaviour changed")
+def test_a_build_that_begins_to_install_finds_the_live_packages_closed(host: FolderHost) -> None:
+    """Its command is the same one, so the name of the virtualenv is; also after a run that was killed in a build."""
+    sly = agreed(host, build_commands=[[*AS_OWNER, "python3", "task.txt"]])
+    host.make_virtualenv(sly)
+    (host.source / "task.txt").write_text("print(1)")
+    first = Build(sly, host.run(host.commit("good")))
+    first.prepare()
+    live = host.contract.root / "venvs" / first.release.record["venv"]
+    content.record(live, live / ".files.json")
+    before = tree(live)
+    if not (child := os.fork()):
+        with virtualenv.closed(sly, live):
+            os._exit(0)  # as if it were killed: nothing gives back
+    os.waitpid(child, 0)
+    assert not (live / "lib").stat().st_mode & stat.S_IWUSR
+    assert content.differences(live, live / ".files.json") == []
+    (host.source / "task.txt").write_text(INTO)
+    second = Build(sly, host.run(host.commit("good")))
+    with pytest.raises(Failure, match=r"(?s)Permission denied.*packages that releases share") as told:
+        second.prepare()
+    assert "namaskah_virtualenv: own" in told.value.next_step
+    assert (second.venv, tree(live)) == (live, before)
+
+
+def test_what_a_running_application_writes_beside_its_packages_stays_open(tmp_path: Path) -> None:
+    for name in ("a/cache", "b", "c/deep"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to("b")
+    made = Contract({**plain(), "may_change": ["a/cache/*", "c/deep/data.json"]})
+    with virtualenv.closed(made, tmp_path):
+        open_now = [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.stat().st_mode & stat.S_IWUSR]
+    assert sorted(open_now) == ["a/cache", "c/deep"]
+    assert (tmp_path / "b").stat().st_mode & stat.S_IWUSR
+
+
+@pytest.mark.parametrize(("said", "known"), [
+    ("Error getting the version from source `vcs`: setuptools-scm was unable to detect version for /srv/x.", True),
+    ("Exception: Versioning for this project requires either an sdist tarball, or access to an upstream git ", True),
+    ("RuntimeError: Unable to detect version control system. Checked: Git. Not installed: Mercurial", True),
+    ("Error getting the version from source `uv-dynamic-versioning`: This does not appear to be a Git project", True),
+    ("Collecting setuptools-scm>=8\nCollecting dunamai\nERROR: No matching distribution found for y", False),
+])  # fmt: skip
+@pytest.mark.fault("git: no checkout", ends="refused", where="a build command")
+def test_a_build_command_that_asks_git_for_a_version_is_explained_as_well(tmp_path: Path, said: str,
+                                                                          known: bool) -> None:  # fmt: skip
+    made = Contract({**plain(), "root": str(tmp_path), "build_commands": [["sh", "-c", 'echo "$0" >&2; exit 1', said]]})
+    build = Build(made, {"release": FIRST, "commit": COMMIT})
+    build.release.folder.mkdir(parents=True)
+    build.venv = made.root / "venvs" / FIRST
+    with pytest.raises(Failure) as told:
+        build._build()
+    assert ("SETUPTOOLS_SCM_PRETEND_VERSION" in told.value.next_step) is known
+
+
+def test_pip_is_given_each_name_that_gives_a_version() -> None:
+    given = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X": "1", **dict.fromkeys(virtualenv.VERSIONS, "1")}
+    assert given.items() <= virtualenv._surroundings({**given, "SECRET": "x"}).items()
+    assert "SECRET" not in virtualenv._surroundings({**given, "SECRET": "x"})
