@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import stat
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +14,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.namaskah_host import mirror
 from ansible.module_utils.namaskah_host.build import Build
+from ansible.module_utils.namaskah_host.failure import Failure
+from ansible.module_utils.namaskah_host.repository_copy import Copy
 
 from tests.support.gitting import Remote, make
 
@@ -88,3 +94,49 @@ def test_an_export_is_the_files_of_the_commit(tmp_path: Path, remote: Remote, re
     assert mirror.tidy(contract, [release]) == []
     assert mirror.tidy(contract, []) == [release]
     assert not (home / "ran").exists()
+
+
+class Trickling(http.server.SimpleHTTPRequestHandler):
+    """Answers nothing more than the head of its answer before `quick` is set."""
+
+    quick = threading.Event()
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        if self.quick.wait(20):
+            super().copyfile(source, outputfile)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def trickling(remote: Remote) -> Iterator[str]:
+    """The address of a remote that is slow until it is told otherwise."""
+    remote.git("update-server-info", place=remote.bare)
+    Trickling.quick.clear()
+    handler = partial(Trickling, directory=str(remote.bare))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            Trickling.quick.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.fault("git: remote hangs", ends="refused", where="in the middle of a fetch")
+def test_a_fetch_ends_with_its_time_and_names_what_bounds_it(tmp_path: Path, remote: Remote, trickling: str) -> None:
+    """And the next one, with more time, finds the copy as it needs it."""
+    commit = remote.git("rev-parse", "HEAD")
+    contract: Any = SimpleNamespace(host="app1", fetch_timeout=0.5)
+    copy = Copy(contract, tmp_path / "repo.git", trickling, None)
+    with pytest.raises(Failure) as told:
+        copy.bring(commit)
+    assert told.value.kind == "timeout"
+    assert "namaskah_fetch_timeout (now 0.5 s)" in told.value.next_step
+    Trickling.quick.set()
+    contract.fetch_timeout = 60
+    copy.bring(commit)
+    assert copy.has(commit)
