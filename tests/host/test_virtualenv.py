@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -420,3 +421,49 @@ def test_pip_is_given_each_name_that_gives_a_version() -> None:
     given = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X": "1", **dict.fromkeys(virtualenv.VERSIONS, "1")}
     assert given.items() <= virtualenv._surroundings({**given, "SECRET": "x"}).items()
     assert "SECRET" not in virtualenv._surroundings({**given, "SECRET": "x"})
+
+
+BACKEND = """import pathlib, zipfile
+def build_wheel(folder, *_, editable=False):
+    name = "vfoo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
+        if editable:
+            archive.writestr("vfoo.pth", str(pathlib.Path("src").resolve()))
+        else:
+            archive.write("src/vfoo.py", "vfoo.py")
+        info = "vfoo-1.0.dist-info/"
+        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: vfoo\\nVersion: 1.0\\n")
+        lines = "Wheel-Version: 1.0", "Generator: t", "Root-Is-Purelib: true", "Tag: py3-none-any", ""
+        archive.writestr(info + "WHEEL", "\\n".join(lines))
+        archive.writestr(info + "RECORD", "")
+    return name
+def build_editable(folder, *_):
+    return build_wheel(folder, editable=True)
+"""
+
+
+@pytest.mark.soak
+def test_a_release_that_installs_itself_runs_itself(host: FolderHost) -> None:
+    """With no requirements at all; and the second one, an editable, needs nothing of the first."""
+    install = ["{venv}/bin/pip", "install", "--quiet", "--no-index", "--no-build-isolation"]
+    (host.source / "src").mkdir()
+    (host.source / "backend.py").write_text(BACKEND)
+    system = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    (host.source / "pyproject.toml").write_text(system)
+    found, trees = [], []
+    for text, words in (("ONE", ["."]), ("TWO", ["-e", "."])):
+        own = agreed(host, requirements=[], build_commands=[[*install, *words]])
+        (host.source / "src" / "vfoo.py").write_text(f"VALUE = {text!r}\n")
+        build = Build(own, host.run(host.commit("good")))
+        build.prepare()
+        found.append(build)
+        trees.append(tree(build.venv))
+        assert value(host, build.release.id) == text
+    assert tree(found[0].venv) == trees[0]
+    for build in found:
+        assert content.differences(build.venv, build.venv / ".files.json") == []
+    assert value(host, found[0].release.id) == "ONE"
+    found[0].release.record_file.unlink()
+    shutil.rmtree(found[0].release.folder)
+    assert found[0].release.id in drop_venvs(host.contract)
+    assert value(host, found[1].release.id) == "TWO"
