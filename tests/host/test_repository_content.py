@@ -121,6 +121,7 @@ OUT = ["ln", "-s", "../../../shared/.env", "img/x"]
     ({"build_commands": [OUT]}, r"img/x -> \.\./\.\./\.\./shared/\.env"), ({"collect_command": OUT}, "img/x -> "),
     ({"build_commands": [["ln", "-s", "../.env", "img/x"]]}, r"img/x -> \.\./\.env"),
     ({"build_commands": [["ln", "-s", "/nowhere", "img/x"]]}, "img/x -> /nowhere"),
+    ({"collect_command": ["sh", "-c", "rm -r img; ln -s ../../shared img"]}, r"img -> \.\./\.\./shared"),
 ])  # fmt: skip
 @pytest.mark.fault("git: link out of the release", ends="refused", where="made by a build command")
 def test_what_a_command_may_not_make_is_refused_before_it_is_used(tmp_path: Path, agreed: dict[str, Any],

@@ -99,7 +99,9 @@ def refuse_links_made(contract: Contract, folder: Path, release: Path, venv: Pat
     """
     inside = [Path(os.path.realpath(place)) for place in (release, venv)]
     found = []
-    for name, target in () if folder.is_symlink() else links_out(folder):
+    if Path(os.path.realpath(folder)) != Path(os.path.realpath(release), os.path.relpath(folder, release)):
+        folder = release  # a link leads there
+    for name, target in links_out(folder):
         link = folder / name
         place = Path(os.path.realpath(link))
         if str(link.relative_to(release)) in contract.shared_paths or any(map(place.is_relative_to, inside)):
