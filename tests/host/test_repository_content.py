@@ -13,12 +13,13 @@ import pytest
 from ansible.module_utils.namaskah_host import activation, assets, retention, status, submodules
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
-from ansible.module_utils.namaskah_host.exported import links_out
+from ansible.module_utils.namaskah_host.exported import links_out, refuse_what_is_no_release
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_json
 from ansible.module_utils.namaskah_host.lfs import pointers
 from ansible.module_utils.namaskah_host.readiness import folders
 from ansible.module_utils.namaskah_host.release import Release
+from ansible.module_utils.namaskah_host.repository_copy import Copy
 
 from tests.support.absence import report_absence
 from tests.support.contracts import HERE, contract
@@ -83,6 +84,63 @@ def test_shared_data_is_not_deleted_through_links_of_the_repository(tmp_path: Pa
         build._link_shared()
     assert told.value.kind == "refused"
     assert precious(tmp_path) == 4
+
+
+def test_a_file_above_a_shared_path_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "plain.txt" / "uploads").mkdir(parents=True)
+    with pytest.raises(Failure, match=r"a file plain\.txt, where a folder") as told:
+        linking(tmp_path, ["plain.txt/uploads"])._link_shared()
+    assert told.value.kind == "refused"
+
+
+# --- What commands make ---------------------------------------------------------------------------------
+
+
+def making(root: Path, **agreed: Any) -> Build:
+    """Return the build of a release that has an environment file among its shared paths."""
+    (root / "shared").mkdir(parents=True)
+    (root / "shared" / ".env").write_text("PASSWORD=x")
+    build = linking(root, [".env"])
+    build.contract.raw.update(agreed)
+    build.run["commit"] = "a" * 40
+    build._link_shared()
+    build.venv = root / "venvs" / RELEASE
+    build.venv.mkdir(parents=True)
+    return build
+
+
+OUT = ["ln", "-s", "../../../shared/.env", "img/x"]
+
+
+@pytest.mark.parametrize(("agreed", "match"), [
+    ({"build_commands": [["mkdir", "run"]]}, "made run at its top"),
+    ({"build_commands": [["touch", ".namaskah"]]}, r"made \.namaskah at its top"),
+    ({"collect_command": ["mkdir", ".namaskah"]}, r"made \.namaskah at its top"),
+    ({"post_collect_commands": [["ln", "-s", "nowhere", "run"]]}, "made run at its top"),
+    ({"static_root": "run"}, "run is where the tool"), ({"static_root": "./.namaskah/x"}, "is where the tool"),
+    ({"build_commands": [OUT]}, r"img/x -> \.\./\.\./\.\./shared/\.env"), ({"collect_command": OUT}, "img/x -> "),
+    ({"build_commands": [["ln", "-s", "../.env", "img/x"]]}, r"img/x -> \.\./\.env"),
+    ({"build_commands": [["ln", "-s", "/nowhere", "img/x"]]}, "img/x -> /nowhere"),
+    ({"collect_command": ["sh", "-c", "rm -r img; ln -s ../../shared img"]}, r"img -> \.\./\.\./shared"),
+])  # fmt: skip
+@pytest.mark.fault("git: link out of the release", ends="refused", where="made by a build command")
+def test_what_a_command_may_not_make_is_refused_before_it_is_used(tmp_path: Path, agreed: dict[str, Any],
+                                                                  match: str) -> None:  # fmt: skip
+    """A folder `run` ended in a traceback after the migrations; a link was collected, and what it leads to served."""
+    build = making(tmp_path, **{"static_root": "img", "collect_command": [], "build_commands": [], **agreed})
+    with pytest.raises(Failure, match=match) as told:  # noqa: PT012 - which of both steps it is, does not matter
+        build._build()
+        build._collect()
+    assert told.value.kind == "refused"
+
+
+def test_links_that_commands_make_inside_or_to_what_is_everybodys_are_no_harm(tmp_path: Path) -> None:
+    build = making(tmp_path, static_root="img", collect_command=[], build_commands=[
+        ["ln", "-s", "{release}/plain.txt", "img/x"], ["ln", "-s", "{venv}", "img/y"],
+        ["ln", "-s", "/usr/bin/env", "img/z"],
+    ])  # fmt: skip
+    build._build()
+    build._collect()
 
 
 # --- Links, submodules, LFS ---------------------------------------------------------------------------
@@ -210,6 +268,34 @@ def test_pointers_of_lfs_are_refused_by_name(host: FolderHost) -> None:
     with pytest.raises(Failure, match=r"LFS.*static/logo\.png") as told:
         Build(host.contract, run).prepare()
     assert told.value.kind == "refused"
+
+
+@pytest.mark.parametrize(("name", "data"), [
+    ("logo.png", "../.git/annex/objects/x/y/SHA256E-s9--a.png"), ("logo.png", b"/annex/objects/SHA256E-s9--a.png\n"),
+    ("settings.py", b"\0GITCRYPT\0 and more"),
+])  # fmt: skip
+@pytest.mark.fault("git: pointer of LFS", ends="refused", where="git-annex and git-crypt")
+def test_what_git_annex_keeps_and_git_crypt_encrypts_is_refused_by_name(tmp_path: Path, name: str,
+                                                                        data: str | bytes) -> None:  # fmt: skip
+    (tmp_path / "static").mkdir()
+    if isinstance(data, bytes):
+        (tmp_path / "static" / name).write_bytes(data)
+    else:
+        (tmp_path / "static" / name).symlink_to(data)
+    with pytest.raises(Failure, match=f"static/{name}") as told:
+        refuse_what_is_no_release(tmp_path, "here", [], "")
+    assert (told.value.kind, "git-annex" in told.value.why) == ("refused", True)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_submodule_of_which_nobody_says_where_it_is_is_refused_by_name(tmp_path: Path, listed: bool) -> None:
+    folder = tmp_path / "here"
+    other = [["config", "-f", ".gitmodules", "core.x", "1"], ["add", "--all"]] if listed else []
+    repository(folder, *other, ["update-index", "--add", "--cacheinfo", f"160000,{'a' * 40},lib"])
+    (tmp_path / "release" / "lib").mkdir(parents=True)
+    made = Contract(contract(HERE, root=str(tmp_path)))
+    with pytest.raises(Failure, match="has no address of it"):
+        submodules.export(made, Copy(made, folder / ".git", str(folder), None), "HEAD", tmp_path / "release")
 
 
 @pytest.fixture
@@ -360,3 +446,20 @@ def test_an_older_release_whose_files_are_elsewhere_is_published_without_them(ho
     write_json(release.folder / ".namaskah" / "static.json", {"x.txt": "", "gone.txt": ""})
     assert assets.publish(host.contract, release) == []
     assert pool(host) == {"x.txt"}
+
+
+def test_a_long_name_has_its_place_and_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    """A name that leaves no room for anything beside it ended the run after the migrations."""
+    made = Contract(contract(HERE, root=str(tmp_path), static_root="static", static_url="/static/"))
+    release = Release(made, RELEASE)
+    long = "x" * 250
+    left = made.shared / "assets" / assets.NEW
+    for folder in (release.folder / "static", release.folder / ".namaskah", left, assets.pool_of(made) / "a"):
+        folder.mkdir(parents=True)
+    for name in (long, "a", "z"):
+        (release.folder / "static" / name).write_text(name)
+    write_json(release.folder / ".namaskah" / "static.json", {long: "", "a": "", "z": ""})
+    (left / "half").touch()
+    assert assets.publish(made, release) == ["a"]
+    found = [path for path, _ in assets.files(made.shared / "assets")]
+    assert sorted(found) == sorted(str(assets.pool_of(made) / name) for name in (long, "z"))

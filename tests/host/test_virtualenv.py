@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import zipfile
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import content, virtualenv
+from ansible.module_utils.namaskah_host import content, projects, virtualenv
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
@@ -39,7 +41,10 @@ def place(folder: Path, release: str, text: str = "", edit: dict[str, str] | Non
     root = folder / "releases" / release
     for name, data in {**FILES, "requirements.txt": text, **(edit or {})}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(data)
+        if name.endswith(".whl"):
+            wheel(root / name, data)
+        else:
+            (root / name).write_text(data)
     secrets = agreed.pop("secrets", {})
     made = Contract({**plain(), "root": str(folder), "python": "/bin/echo", **agreed})  # cheaper to ask than python
     files = virtualenv.requirement_files(made, root)
@@ -102,6 +107,81 @@ def test_what_is_known_is_shared(tmp_path: Path, text: str) -> None:
     assert place(tmp_path, FIRST, text) == place(tmp_path, SECOND, text)
 
 
+SETUPTOOLS = "[build-system]\nrequires = ['setuptools>=61', 'wheel']\nbuild-backend = 'setuptools.build_meta'\n"
+HATCH = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
+POETRY = "[build-system]\nrequires = ['poetry-core>=1']\nbuild-backend = 'poetry.core.masonry.api'\n"
+FLIT = "[build-system]\nrequires = ['flit_core>=3,<4']\nbuild-backend = 'flit_core.buildapi'\n"
+X = "[project]\nname = 'x'\nurls = {Home = 'https://h/x'}\nauthors = [{name = 'A', email = 'a@h'}]\n"
+MOVING = "x @ git+https://h/x@main"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("setup.py", "import os\nHERE = os.path.dirname(os.path.dirname(__file__))"), ("setup.py", "setup()"),
+    ("pyproject.toml", "[build-system]\nrequires = []\nbuild-backend = 'mine'\nbackend-path = ['.']"),
+    ("pyproject.toml", SETUPTOOLS.replace("'wheel']", "'wheel']\nbackend-path = ['.']")),
+    ("pyproject.toml", "[build-system]\nrequires = ['maturin']\nbuild-backend = 'maturin'"),
+    ("pyproject.toml", SETUPTOOLS.replace("'wheel'", "'setuptools-scm'")), ("pyproject.toml", "not TOML"),
+    ("pyproject.toml", HATCH.replace("'hatchling'", "'hatchling', 'hatch-vcs'")), ("pyproject.toml", "a=" + "[" * 9999),
+    ("pyproject.toml", SETUPTOOLS.replace("'wheel'", f"'{MOVING}'")), ("hatch_build.py", "VERSION = 1"),
+    ("pyproject.toml", f"{HATCH}[tool.hatch.build.hooks.custom]\npath = 'b.py'"),
+    ("pyproject.toml", f"{HATCH}[tool.hatch.build.targets.wheel.hooks.custom]"),
+    ("pyproject.toml", f"{HATCH}[tool.hatch.metadata.hooks.custom]"),
+    ("pyproject.toml", f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\nsource = 'code'\npath = 'v.py'"),
+    ("pyproject.toml", f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\npath = '../VERSION'"),
+    ("pyproject.toml", f"{HATCH}[tool.hatch.build.targets.wheel.force-include]\n'/srv/core' = 'core'"),
+    ("pyproject.toml", f"{HATCH}{X}dependencies = ['core @ {{root:parent:uri}}/core']"),
+    ("pyproject.toml", f"{SETUPTOOLS}{X}dynamic = ['version']\n[tool.setuptools.dynamic]\nversion = {{attr = 'x.V'}}"),
+    ("pyproject.toml", f"{SETUPTOOLS}{X}dynamic = ['dependencies']"),
+    ("pyproject.toml", f"{FLIT}{X}dynamic = ['version']"),
+    ("pyproject.toml", f"{SETUPTOOLS}{X}dependencies = ['{MOVING}']"),
+    ("pyproject.toml", f"{SETUPTOOLS}{X}dependencies = ['x@git+https://h/x']"),
+    ("pyproject.toml", f"{SETUPTOOLS}{X}[project.optional-dependencies]\na = ['{MOVING}']"),
+    ("pyproject.toml", f"{SETUPTOOLS}[tool.setuptools.cmdclass]\nbuild = 'x.Build'"),
+    ("pyproject.toml", f"{POETRY}[tool.poetry.dependencies]\nx = {{git = 'https://h/x', branch = 'main'}}"),
+    ("pyproject.toml", f"{POETRY}[tool.poetry.dependencies]\nx = {{path = 'sub'}}"),
+    ("pyproject.toml", f"{POETRY}[tool.poetry]\nbuild = 'build.py'"),
+    ("pyproject.toml", f"{POETRY}[tool.poetry.build]\nscript = 'build.py'"),
+    ("setup.cfg", "[metadata]\nversion = attr: x.V"), ("setup.cfg", "[metadata]\nversion = file: ../VERSION"),
+    ("setup.cfg", f"[options]\ninstall_requires =\n  {MOVING}"), ("setup.cfg", "[options]\nsetup_requires = pbr"),
+    ("setup.cfg", "[options]\ncmdclass =\n  build = x.Build"), ("x-1.tar.gz", "an archive"),
+])  # fmt: skip
+def test_a_package_whose_build_runs_code_or_names_what_moves_is_doubted(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert projects.doubt(tmp_path / name) != ""
+
+
+@pytest.mark.parametrize("text", [
+    f"{SETUPTOOLS}{X}dependencies = ['y>=1', 'z[a,b]~=2; a>\"3\"']\n[tool.setuptools.packages.find]\nwhere = ['src']",
+    f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\npath = 'src/x/__about__.py'", f"{FLIT}{X}version = '1'",
+    f"{HATCH}{X}[tool.hatch.build.targets.wheel]\npackages = ['src/x']\n[tool.ruff]\nsource = 'x'", X,
+    f"{POETRY}[tool.poetry]\nauthors = ['A <a@h>']\n[tool.poetry.dependencies]\npython = '>=3.11'\ny = '^1'",
+    f"{SETUPTOOLS}{X}dynamic = ['version']\n[tool.setuptools.dynamic]\nversion = {{file = ['VERSION']}}",
+])  # fmt: skip
+def test_a_package_that_only_declares_is_not(tmp_path: Path, text: str) -> None:
+    texts = {"pyproject.toml": text, "setup.cfg": "[metadata]\nauthor_email = a@h\nurl = https://h/x\n", "x.py": "1"}
+    for name, said in texts.items():
+        (tmp_path / name).write_text(said)
+    assert [projects.doubt(tmp_path / name) for name in texts] == ["", "", ""]
+
+
+@pytest.mark.parametrize(("needs", "known"), [
+    ("Requires-Dist: y>=1\n\nRequires-Dist: x @ git+https://h/x", True), (f"Requires-Dist: {MOVING}\n", False),
+    ("Requires-Dist: y; extra == 'a'\nRequires-Dist: x@https://h/x.whl ; extra == 'a'\n", False),
+])  # fmt: skip
+def test_a_wheel_that_names_an_address_is_doubted(tmp_path: Path, needs: str, known: bool) -> None:
+    wheel(tmp_path / WHEEL, "1", needs)
+    assert (projects.doubt(tmp_path / WHEEL) == "") is known
+
+
+@pytest.mark.fault("git: requirement is a path", ends="old release", where="built from what lies beside it")
+def test_what_is_doubted_is_shared_by_nobody(tmp_path: Path) -> None:
+    """Its version came from a file above it: the second release ran the first one's package."""
+    code = "from os.path import dirname\nHERE = dirname(dirname(__file__))\n"
+    assert place(tmp_path, FIRST, "./libs/x", {"libs/x/setup.py": code}) == FIRST
+    wheel(tmp_path / "releases" / SECOND / "wheels" / WHEEL, "1", f"Requires-Dist: {MOVING}\n")
+    assert place(tmp_path, SECOND, "-f wheels\nvfoo") == place(tmp_path, SECOND, f"./wheels/{WHEEL}") == SECOND
+
+
 def test_arguments_variables_and_the_interpreter_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("PIP_CONFIG_FILE", raising=False)
@@ -161,16 +241,16 @@ def test_commands_that_may_install_are_told_from_others(tmp_path: Path, words: l
     assert may_install(words, tmp_path) is may
 
 
-def wheel(folder: Path, value: str) -> None:
+def wheel(file: Path, value: str, needs: str = "") -> None:
     """Write a wheel of one module; its name says nothing of its content."""
-    folder.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     facts = {"vfoo.py": f"VALUE = {value!r}\n",
-             "vfoo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: vfoo\nVersion: 1.0\n",
+             "vfoo-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: vfoo\nVersion: 1.0\n{needs}",
              "vfoo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
              "vfoo-1.0.dist-info/RECORD": ""}  # fmt: skip
-    with zipfile.ZipFile(folder / WHEEL, "w") as archive:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, text in facts.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)  # of one time, so that equal ones are equal
 
 
 def value(host: FolderHost, release: str) -> str:
@@ -187,7 +267,7 @@ def test_two_commits_whose_wheel_differs_run_their_own(host: FolderHost) -> None
     """Attack 12: the second release ran the first one's packages, and every check agreed."""
     found = []
     for text in ("ONE", "TWO"):
-        wheel(host.source / "vendor", text)
+        wheel(host.source / "vendor" / WHEEL, text)
         run = host.run(with_requirement(host, f"./vendor/{WHEEL}\n"))
         Build(host.contract, run).prepare()
         found.append(run["release"])
@@ -261,3 +341,129 @@ def test_a_command_that_changes_shared_packages_all_the_same_is_refused(host: Fo
     assert "namaskah_virtualenv: own" in told.value.next_step
     assert virtualenv.place_of(sly, [host.folder / "requirements.txt"], host.folder, {}).name == host.folder.name
     assert os.path.lexists(shared / "sly.py")
+
+
+# --- Commands that nobody sees through ----------------------------------------------------------------
+
+# Tests run as root, whom no mode stops: without this capability it is an owner like any other (capabilities(7)).
+AS_OWNER = ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override"]
+INTO = """import os, pathlib
+place = pathlib.Path(os.environ["VIRTUAL_ENV"])
+(place / "bin" / "activate").rename(place / "bin" / "moved")
+(place / "lib" / "sly.py").write_text("x")
+"""
+
+
+def tree(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return mode and content of all below a folder."""
+    return {
+        str(one.relative_to(folder)): (one.lstat().st_mode, content.digest(one) if one.is_file() else "")
+        for one in folder.rglob("*")
+    }
+
+
+@pytest.mark.fault("virtualenv: changed since", ends="old release", where="a build whose behaviour changed")
+def test_a_build_that_begins_to_install_finds_the_live_packages_closed(host: FolderHost) -> None:
+    """Its command is the same one, so the name of the virtualenv is; also after a run that was killed in a build."""
+    sly = agreed(host, build_commands=[[*AS_OWNER, "python3", "task.txt"]])
+    host.make_virtualenv(sly)
+    (host.source / "task.txt").write_text("print(1)")
+    first = Build(sly, host.run(host.commit("good")))
+    first.prepare()
+    live = host.contract.root / "venvs" / first.release.record["venv"]
+    content.record(live, live / ".files.json")
+    before = tree(live)
+    if not (child := os.fork()):
+        with virtualenv.closed(sly, live):
+            os._exit(0)  # as if it were killed: nothing gives back
+    os.waitpid(child, 0)
+    assert not (live / "lib").stat().st_mode & stat.S_IWUSR
+    assert content.differences(live, live / ".files.json") == []
+    (host.source / "task.txt").write_text(INTO)
+    second = Build(sly, host.run(host.commit("good")))
+    with pytest.raises(Failure, match=r"(?s)Permission denied.*packages that releases share") as told:
+        second.prepare()
+    assert "namaskah_virtualenv: own" in told.value.next_step
+    assert (second.venv, tree(live)) == (live, before)
+
+
+def test_what_a_running_application_writes_beside_its_packages_stays_open(tmp_path: Path) -> None:
+    for name in ("a/cache", "b", "c/deep"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to("b")
+    made = Contract({**plain(), "may_change": ["a/cache/*", "c/deep/data.json"]})
+    with virtualenv.closed(made, tmp_path):
+        open_now = [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.stat().st_mode & stat.S_IWUSR]
+    assert sorted(open_now) == ["a/cache", "c/deep"]
+    assert (tmp_path / "b").stat().st_mode & stat.S_IWUSR
+
+
+@pytest.mark.parametrize(("said", "known"), [
+    ("Error getting the version from source `vcs`: setuptools-scm was unable to detect version for /srv/x.", True),
+    ("Exception: Versioning for this project requires either an sdist tarball, or access to an upstream git ", True),
+    ("RuntimeError: Unable to detect version control system. Checked: Git. Not installed: Mercurial", True),
+    ("Error getting the version from source `uv-dynamic-versioning`: This does not appear to be a Git project", True),
+    ("Collecting setuptools-scm>=8\nCollecting dunamai\nERROR: No matching distribution found for y", False),
+])  # fmt: skip
+@pytest.mark.fault("git: no checkout", ends="refused", where="a build command")
+def test_a_build_command_that_asks_git_for_a_version_is_explained_as_well(tmp_path: Path, said: str,
+                                                                          known: bool) -> None:  # fmt: skip
+    made = Contract({**plain(), "root": str(tmp_path), "build_commands": [["sh", "-c", 'echo "$0" >&2; exit 1', said]]})
+    build = Build(made, {"release": FIRST, "commit": COMMIT})
+    build.release.folder.mkdir(parents=True)
+    build.venv = made.root / "venvs" / FIRST
+    with pytest.raises(Failure) as told:
+        build._build()
+    assert ("SETUPTOOLS_SCM_PRETEND_VERSION" in told.value.next_step) is known
+
+
+def test_pip_is_given_each_name_that_gives_a_version() -> None:
+    given = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X": "1", **dict.fromkeys(virtualenv.VERSIONS, "1")}
+    assert given.items() <= virtualenv._surroundings({**given, "SECRET": "x"}).items()
+    assert "SECRET" not in virtualenv._surroundings({**given, "SECRET": "x"})
+
+
+BACKEND = """import pathlib, zipfile
+def build_wheel(folder, *_, editable=False):
+    name = "vfoo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
+        if editable:
+            archive.writestr("vfoo.pth", str(pathlib.Path("src").resolve()))
+        else:
+            archive.write("src/vfoo.py", "vfoo.py")
+        info = "vfoo-1.0.dist-info/"
+        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: vfoo\\nVersion: 1.0\\n")
+        lines = "Wheel-Version: 1.0", "Generator: t", "Root-Is-Purelib: true", "Tag: py3-none-any", ""
+        archive.writestr(info + "WHEEL", "\\n".join(lines))
+        archive.writestr(info + "RECORD", "")
+    return name
+def build_editable(folder, *_):
+    return build_wheel(folder, editable=True)
+"""
+
+
+@pytest.mark.soak
+def test_a_release_that_installs_itself_runs_itself(host: FolderHost) -> None:
+    """With no requirements at all; and the second one, an editable, needs nothing of the first."""
+    install = ["{venv}/bin/pip", "install", "--quiet", "--no-index", "--no-build-isolation"]
+    (host.source / "src").mkdir()
+    (host.source / "backend.py").write_text(BACKEND)
+    system = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    (host.source / "pyproject.toml").write_text(system)
+    found, trees = [], []
+    for text, words in (("ONE", ["."]), ("TWO", ["-e", "."])):
+        own = agreed(host, requirements=[], build_commands=[[*install, *words]])
+        (host.source / "src" / "vfoo.py").write_text(f"VALUE = {text!r}\n")
+        build = Build(own, host.run(host.commit("good")))
+        build.prepare()
+        found.append(build)
+        trees.append(tree(build.venv))
+        assert value(host, build.release.id) == text
+    assert tree(found[0].venv) == trees[0]
+    for build in found:
+        assert content.differences(build.venv, build.venv / ".files.json") == []
+    assert value(host, found[0].release.id) == "ONE"
+    found[0].release.record_file.unlink()
+    shutil.rmtree(found[0].release.folder)
+    assert found[0].release.id in drop_venvs(host.contract)
+    assert value(host, found[1].release.id) == "TWO"

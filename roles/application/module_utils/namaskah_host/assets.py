@@ -20,6 +20,7 @@ from .release import Release, all_of, current, last_good_before
 
 DAY = 86400.0  # seconds
 MIB = 2**20
+NEW = ".new"  # the folder, beside what is served, in which a file is until it is whole
 SERVED = ("provisional", "live", "superseded")  # states of a release whose pages people have
 
 
@@ -63,26 +64,34 @@ def fill(root: Path, pool: Path, names: Iterable[str]) -> list[str]:
 
     Return the names that have no place there, for an older release has a folder where they are files, or the reverse.
     """
+    new = pool.with_name(NEW)
+    shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
+    new.mkdir(parents=True)
     without = []
     for name in names:
-        place = pool / name
-        if place.is_file():
-            os.utime(place)  # its age counts from the last release that has it
-            continue
-        if not (root / name).is_file():  # an older release may have collected its files elsewhere
-            continue
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
+            placed = _put(root / name, pool / name, new)
+        except OSError:  # a folder of that name, a name too long, no room: pages of this release have their own file
+            placed = False
+        if not placed:
             without.append(name)
-            continue
-        if os.path.lexists(place):
-            without.append(name)
-            continue
-        temporary = place.with_name(f".{place.name}.{os.getpid()}.new")
-        shutil.copyfile(root / name, temporary)
-        temporary.replace(place)
+    shutil.rmtree(new, ignore_errors=True)
     return without
+
+
+def _put(source: Path, place: Path, new: Path) -> bool:
+    """Add one file to the pool by way of the folder `new`; return False where something else has its place."""
+    if place.is_file():
+        os.utime(place)  # its age counts from the last release that has it
+        return True
+    if not source.is_file():  # an older release may have collected its files elsewhere
+        return True
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(place):
+        return False
+    shutil.copyfile(source, new / "file")
+    (new / "file").replace(place)
+    return True
 
 
 def withdraw(contract: Contract) -> int:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,15 +172,32 @@ class Build:
             keep=keep,
         )
 
+    @contextlib.contextmanager
+    def _commands(self, *commands: list[str]) -> Iterator[None]:
+        """Let the application's commands run, as far as there are any: what releases share is closed to them."""
+        shared = any(commands) and self.venv.name != self.release.id
+        with (
+            virtualenv.versions_explained(),
+            virtualenv.closed(self.contract, self.venv) if shared else contextlib.nullcontext(),
+        ):
+            yield
+
     def _build(self) -> None:
-        for words in self.contract.build_commands:
-            self.command(words, "run a build command", self.contract.build_timeout)
+        with self._commands(*self.contract.build_commands):
+            for words in self.contract.build_commands:
+                self.command(words, "run a build command", self.contract.build_timeout)
+        if self.contract.build_commands:
+            exported.refuse_links_made(self.contract, self.release.folder, self.release.folder, self.venv)
 
     def _collect(self) -> None:
-        if self.contract.collect_command:
-            self.command(self.contract.collect_command, "collect the static files", self.contract.build_timeout)
-        for words in self.contract.post_collect_commands:
-            self.command(words, "run a build command after collecting", self.contract.build_timeout)
+        with self._commands(self.contract.collect_command, *self.contract.post_collect_commands):
+            if self.contract.collect_command:
+                self.command(self.contract.collect_command, "collect the static files", self.contract.build_timeout)
+            for words in self.contract.post_collect_commands:
+                self.command(words, "run a build command after collecting", self.contract.build_timeout)
+        exported.refuse_ours_made(self.contract, self.release.folder)
+        if root := self.contract.static_root:
+            exported.refuse_links_made(self.contract, self.release.folder / root, self.release.folder, self.venv)
 
     def _bytecode(self) -> None:
         # Syntax errors in files that are never imported are the application's own business, and what takes too long is
@@ -244,7 +261,7 @@ class Build:
                 "build the release",
                 str(self.venv),
                 f"a command of the build changed the packages that releases share: {content.shortened(found)}",
-                "set `namaskah_virtualenv: own`, and release again",
+                virtualenv.OWN,
             )
 
     def _host_program(self) -> None:

@@ -7,15 +7,19 @@ file kept by LFS would be missing where nobody looks.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from . import lfs
 from .content import shortened
+from .contract import Contract
 from .failure import Failure
-from .release import OURS
+from .release import OURS, is_ours
 from .submodules import links
 
+ANNEX = b"/annex/objects/"  # begins a pointer of git-annex, and is in its links (git-annex, internals)
+ENCRYPTED = b"\0GITCRYPT\0"  # begins each file that git-crypt has encrypted
 EXPORT_IGNORE = "keep it out of the export: `NAME export-ignore` in .gitattributes"
 
 
@@ -30,6 +34,13 @@ def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Colle
             repository,
             f"it has {', '.join(found)} at its top, and the tool keeps files of its own under these names",
             f"rename them in a new commit, or {EXPORT_IGNORE}",
+        )
+    if found := list(kept_elsewhere(folder)):
+        raise _refused(
+            repository,
+            f"git-annex keeps these files elsewhere, or git-crypt has encrypted them: {shortened(found)}",
+            "commit the files themselves (`git annex unannex NAME`), or keep secrets in the environment file and other "
+            f"data in namaskah_shared_paths; or, unneeded, {EXPORT_IGNORE}",
         )
     refuse_links_out(folder, repository, shared_paths)
     if found := submodules(folder, listing):
@@ -63,6 +74,50 @@ def refuse_links_out(folder: Path, repository: str, shared_paths: Collection[str
         )
 
 
+def refuse_ours_made(contract: Contract, folder: Path) -> None:
+    """Refuse a release in which a command has made what stands under the tool's own names. Raises Failure."""
+    if is_ours(contract.static_root):
+        why = f"{contract.static_root} is where the tool keeps files of its own"
+        raise Failure(
+            "refused", "find the static files", contract.host, why, "set namaskah_static_root to another folder"
+        )
+    if found := [name for name in OURS if os.path.lexists(folder / name)]:
+        raise Failure(
+            "refused",
+            "build the release",
+            str(folder),
+            f"a command made {', '.join(found)} at its top, and the tool keeps files of its own under these names",
+            "let namaskah_build_commands or namaskah_collect_command use another name, and release again",
+        )
+
+
+def refuse_links_made(contract: Contract, folder: Path, release: Path, venv: Path) -> None:
+    """Refuse links that commands have made below `folder` and that lead out of the release. Raises Failure.
+
+    What is collected may be served, and what a link leads to with it. Interpreters and what Debian installs for
+    everybody are no secret: a folder of tools may have links to them.
+    """
+    inside = [Path(os.path.realpath(place)) for place in (release, venv)]
+    found = []
+    if Path(os.path.realpath(folder)) != Path(os.path.realpath(release), os.path.relpath(folder, release)):
+        folder = release  # a link leads there
+    for name, target in links_out(folder):
+        link = folder / name
+        place = Path(os.path.realpath(link))
+        if str(link.relative_to(release)) in contract.shared_paths or any(map(place.is_relative_to, inside)):
+            continue
+        if not (place.is_relative_to("/usr") and place.exists() and place.stat().st_mode & stat.S_IROTH):
+            found.append(f"{link.relative_to(release)} -> {target}")
+    if found:
+        raise Failure(
+            "refused",
+            "build the release",
+            str(release),
+            f"a command made links that lead out of the release: {shortened(found)}",
+            "let it copy what the release needs, or name what outlives a release in namaskah_shared_paths",
+        )
+
+
 def _refused(repository: str, why: str, next_step: str) -> Failure:
     return Failure("refused", "export the commit", repository, why, next_step)
 
@@ -77,6 +132,22 @@ def links_out(folder: Path) -> Iterator[tuple[str, str]]:
                 target = str(link.readlink())
                 if target.startswith("/") or not Path(os.path.realpath(link)).is_relative_to(top):
                     yield str(link.relative_to(folder)), target
+
+
+def kept_elsewhere(folder: Path) -> Iterator[str]:
+    """Yield what git-annex keeps beside a repository, as links or pointers, and what git-crypt has encrypted."""
+    for place, folders, names in os.walk(folder):
+        for name in sorted([*folders, *names]):
+            path = Path(place, name)
+            if path.is_symlink():
+                stands_in = ANNEX.decode() in str(path.readlink())
+            elif path.is_file():
+                with path.open("rb") as stream:
+                    stands_in = stream.read(len(ANNEX) + 1).startswith((ENCRYPTED, ANNEX))
+            else:
+                continue
+            if stands_in:
+                yield str(path.relative_to(folder))
 
 
 def submodules(folder: Path, listing: str) -> list[str]:

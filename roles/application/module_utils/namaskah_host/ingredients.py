@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from . import requirements
+from . import projects, requirements
 from .requirements import ADDRESS, CONSTRAINT, EDITABLE, FIND_LINKS, INDEX, Option
 
 ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lz", ".tlz",
@@ -24,9 +24,6 @@ EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?:", re.IGNORECASE)
 FULL_COMMIT = re.compile(r"@([0-9a-f]{40}|[0-9a-f]{64})$", re.IGNORECASE)
 HASHED = re.compile(r"(^|&)(sha256|sha384|sha512)=[0-9a-f]{64,}(&|$)", re.IGNORECASE)
-BUILT_BY = ("setup.py", "setup.cfg", "pyproject.toml")
-# Words with which these reach out of their own folder, so that its content does not tell what is built of it.
-REACHING = re.compile(rb"\.\.|file:/|root:uri|\benviron\b|\bgetenv\b|\bparents?\b|\bsubprocess\b")
 # Options of pip's command line that take a word, besides those that name something to read.
 VALUED = (
     "--target", "--platform", "--python-version", "--implementation", "--abi", "--root", "--prefix", "--src",
@@ -158,11 +155,16 @@ class Ingredients:
                 return
             self._read.append(place)
             if place.is_file():
+                self._doubted(place)
                 self.add("path", _digest(place))
             elif place.is_dir():
                 self._tree(place, path)
         except (OSError, ValueError):  # a name that no file can have, or one that pip cannot read either
             self.unknown.append(f"the path {path}")
+
+    def _doubted(self, file: Path) -> None:
+        if why := projects.doubt(file):
+            self.unknown.append(f"what {file} reaches: {why}")
 
     def _tree(self, folder: Path, path: Path) -> None:
         if Path(os.path.realpath(self.release)).is_relative_to(folder):
@@ -176,8 +178,7 @@ class Ingredients:
                 if entry.is_symlink():
                     self.unknown.append(f"the link {entry}")
                 elif entry.is_file():
-                    if name in BUILT_BY and REACHING.search(entry.read_bytes()):
-                        self.unknown.append(f"what {entry} reaches")
+                    self._doubted(entry)
                     mode = "x" if entry.stat().st_mode & stat.S_IXUSR else ""
                     self.add(str(entry.relative_to(folder)), mode, _digest(entry))
 

@@ -19,7 +19,7 @@ from .files import Damaged
 from .foreign import brief
 from .managers import PM2, SYSTEMCTL
 from .mirror import GIT, with_remote
-from .release import all_of, current
+from .release import all_of, current, is_ours
 from .sharing import misspelt
 
 UNIX_PATH = 107  # bytes of a unix socket's path (unix(7), sun_path)
@@ -73,6 +73,12 @@ def folders(contract: Contract) -> Iterator[Complaint]:
                 f"{contract.runtime_of(instance)} is missing or closed to {contract.deploy_user}",
                 "provision the host: the health gate asks each instance on its own socket",
             )
+    if is_ours(contract.static_root):
+        yield (
+            "words",
+            f"{contract.static_root!r} is where the tool keeps files of its own",
+            "correct namaskah_static_root",
+        )
     for entry in contract.shared_paths:
         if misspelt(entry):
             yield (

@@ -5,6 +5,7 @@ Records have a folder of their own: what a commit brings cannot be one. An earli
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ OURS = (".namaskah", "run")  # at the top of a release: names that no repository
 OLD_RECORD = ".release.json"  # where an earlier version kept a release's record, in its folder
 _NEEDED = ("commit", "state", "venv")
 NAME = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$")
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path inside a release is one of the tool's own, or below it."""
+    return posixpath.normpath(path).split("/")[0] in OURS
 
 
 @dataclass(frozen=True)

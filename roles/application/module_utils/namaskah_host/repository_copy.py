@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from . import lfs, mirror
@@ -12,6 +13,10 @@ from .contract import Contract
 from .failure import Failure
 from .foreign import visible
 from .mirror import GIT
+
+# Commits of each branch and tag that the steps of a first fetch bring; the last step brings the rest.
+FIRST, FURTHER = "--depth=100", ("--deepen=1000", "--deepen=10000", "--unshallow")
+NO_STEPS = "does not support shallow"  # what git says of a web server that has no more than the repository's files
 
 
 class Copy:
@@ -23,12 +28,12 @@ class Copy:
         self.address = address
         self.held = held
 
-    def git(self, *words: str, what: str, env: dict[str, str] | None = None) -> str:
+    def git(self, *words: str, what: str, env: dict[str, str] | None = None, timeout: float | None = None) -> str:
         """Return what git says of the copy. Raises Failure."""
         return run(
             [*GIT, f"--git-dir={self.folder}", *words],
             what=what,
-            timeout=self.contract.fetch_timeout,
+            timeout=self.contract.fetch_timeout if timeout is None else timeout,
             env=env or mirror.alone(),
             held=self.held,
             next_step=f"check that this host can read {self.address}; over a slow line, or for a long history, raise "
@@ -50,23 +55,9 @@ class Copy:
         if not (self.folder / "HEAD").exists():
             words = ["init", "--quiet", "--bare", "--template=", str(self.folder)]
             run([*GIT, *words], what="make the copy of the repository", timeout=30, env=mirror.alone())
-        if self.has(commit):
+        if self.has(commit) and not self._unfinished:
             return
-        # What went from the remote goes here, too, or a new `a/b` could not be where `a` was. The commit of each
-        # release on this host keeps a name of its own (see mirror.py), whether or not a branch still has it.
-        self.git(
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--force",
-            "--end-of-options",
-            self.address,
-            "+refs/heads/*:refs/heads/*",
-            "+refs/tags/*:refs/tags/*",
-            what="fetch the commit",
-            env=mirror.with_remote(),
-        )
+        self._fetch_in_steps(time.monotonic() + self.contract.fetch_timeout)
         if not self.has(commit):
             raise Failure(
                 "failed",
@@ -75,6 +66,45 @@ class Copy:
                 f"{commit} is on no branch or tag of {self.address}",
                 "push the commit, or check that the host reads the same repository as the controller",
             )
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether a first fetch ended before its last step."""
+        return (self.folder / "shallow").exists()
+
+    def _fetch_in_steps(self, deadline: float) -> None:
+        """Fetch; for the first time in steps, each of which is kept, so that the next run goes on after an end."""
+        (self.folder / "shallow.lock").unlink(missing_ok=True)  # of a step that was killed; the work lock is ours
+        try:
+            if not self._unfinished:
+                empty = not self.git("for-each-ref", "--count=1", what="list the refs of the copy")
+                self._fetch(deadline, *((FIRST,) if empty else ()))
+            for step in FURTHER:
+                if self._unfinished:
+                    self._fetch(deadline, step)
+        except Failure as failure:
+            if NO_STEPS not in failure.why:
+                raise
+            self._fetch(deadline)
+
+    def _fetch(self, deadline: float, *step: str) -> None:
+        # What went from the remote goes here, too, or a new `a/b` could not be where `a` was. The commit of each
+        # release on this host keeps a name of its own (see mirror.py), whether or not a branch still has it.
+        self.git(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--force",
+            *step,
+            "--end-of-options",
+            self.address,
+            "+refs/heads/*:refs/heads/*",
+            "+refs/tags/*:refs/tags/*",
+            what="fetch the commit",
+            env=mirror.with_remote() | {"LC_ALL": "C"},  # NO_STEPS is in English
+            timeout=max(0.1, deadline - time.monotonic()),
+        )
 
     def listing(self, commit: str) -> str:
         """Return every entry of a commit as `git ls-tree -r -z` gives it."""

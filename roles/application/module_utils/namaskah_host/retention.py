@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import assets, mirror
+from . import assets, mirror, virtualenv
 from .contract import INSTANCES, Contract
 from .release import NAME, Release, all_of, current, last_good_before, on_instance, records_of
 
@@ -86,7 +86,7 @@ def drop_venvs(contract: Contract) -> list[str]:
         return []
     unneeded = [entry for entry in folders(contract.root / "venvs") if entry.name not in needed]
     for entry in unneeded:
-        shutil.rmtree(entry)
+        virtualenv.remove(entry)
         entry.with_suffix(".lock").unlink(missing_ok=True)
     return [entry.name for entry in unneeded]
 

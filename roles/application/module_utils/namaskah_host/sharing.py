@@ -39,6 +39,10 @@ def link(contract: Contract, release: Path) -> None:
             why = f"a link above it leads to {above}, out of the release: what is there would be replaced"
             advice = "take the link out of the repository, or correct namaskah_shared_paths"
             raise Failure("refused", "link a shared path", str(place), why, advice)
+        if blocked := next((one for one in place.parents if os.path.lexists(one) and not one.is_dir()), None):
+            why = f"the commit has a file {blocked.relative_to(release)}, where a folder has to be for {entry!r}"
+            advice = "take the file out of the repository, or correct namaskah_shared_paths"
+            raise Failure("refused", "link a shared path", str(place), why, advice)
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -32,10 +32,11 @@ def links(listing: str) -> Iterator[tuple[str, str]]:
 
 def export(contract: Contract, copy: Copy, commit: str, folder: Path, depth: int = 1) -> None:
     """Write the files of a commit's submodules into its folder, and theirs into those. Raises Failure."""
-    found = dict(links(copy.listing(commit)))
+    listing = copy.listing(commit)
+    found = dict(links(listing))
     if not found:
         return
-    known = _addresses(copy, commit)
+    known = _addresses(copy, commit) if f"\t{FILE}\0" in listing else {}
     for path, wanted in found.items():
         place = folder / path
         if not place.is_dir():  # kept out of the export
@@ -55,11 +56,11 @@ def export(contract: Contract, copy: Copy, commit: str, folder: Path, depth: int
 
 def _addresses(copy: Copy, commit: str) -> dict[str, str]:
     """Return the address of each submodule by its path, as the commit's own file has them."""
-    words = ("config", "--blob", f"{commit}:{FILE}", "--null", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    words = ("config", "--blob", f"{commit}:{FILE}", "--null", "--list")
     parts: dict[str, dict[str, str]] = {}
     for entry in copy.git(*words, what=f"read {FILE}").split("\0"):
         key, _, value = entry.partition("\n")
-        name, _, word = key.rpartition(".")
+        name, _, word = key.rpartition(".")  # other words than path and url do no harm
         parts.setdefault(name, {})[word] = value
     return {one["path"]: one["url"] for one in parts.values() if one.keys() >= {"path", "url"}}
 

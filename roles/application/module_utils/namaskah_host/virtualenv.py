@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import content
@@ -17,9 +20,19 @@ from .files import lock, sync_folder
 from .ingredients import Ingredients
 from .installers import may_install
 
-VERSIONS = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION")
+VERSIONS = (
+    "SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS",
+)  # fmt: skip
 FOR_PIP = ("PIP_", *VERSIONS)
-VERSIONED = re.compile(r"setuptools[-_]scm|hatch[-_]vcs|versioneer|PBR_VERSION", re.IGNORECASE)
+# What setuptools-scm, hatch-vcs, pbr, versioneer and dunamai (of poetry- and uv-dynamic-versioning) say; their names
+# alone stand in the output of every installation that needs them.
+VERSIONED = re.compile(
+    r"was unable to detect version|Versioning for this project requires either an sdist|Versioneer was unable|"
+    r"Unable to detect version control system|This does not appear to be an? \w+ project",
+    re.IGNORECASE,
+)
+DENIED = re.compile(r"Permission denied|\bEACCES\b|not writ(e)?able", re.IGNORECASE)
+OWN = "set `namaskah_virtualenv: own`, and release again"
 
 
 def requirement_files(contract: Contract, release: Path) -> list[Path]:
@@ -74,6 +87,63 @@ def _surroundings(secrets: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in secrets.items() if name.startswith(FOR_PIP)}}
 
 
+@contextlib.contextmanager
+def closed(contract: Contract, place: Path) -> Iterator[None]:
+    """Let commands put nothing into the packages that releases share, nor take anything out, while they run.
+
+    The folders lose the owner's right to write: installers replace files, they do not write into them, and a file whose
+    mode changed would be drift of the live release. What a running application may change stays open. A run that was
+    killed leaves them closed; the next one that uses or removes the virtualenv opens them first.
+    """
+    modes = []
+    try:
+        for folder, seen in _folders(place):
+            if seen.st_mode & stat.S_IWUSR and not _may_change(contract, folder.relative_to(place)):
+                modes.append((folder, stat.S_IMODE(seen.st_mode)))
+                _chmod(folder, stat.S_IMODE(seen.st_mode) & ~stat.S_IWUSR)
+        yield
+    except Failure as failure:
+        if str(place) not in failure.why or not DENIED.search(failure.why):
+            raise
+        why = f"{failure.why}\nit was to change the packages that releases share, which are closed while a build runs"
+        raise Failure(failure.kind, failure.what, failure.where, why, OWN) from None
+    finally:
+        for folder, mode in modes:
+            _chmod(folder, mode)
+
+
+def reopen(place: Path) -> None:
+    """Give the owner of a virtualenv's folders the right to write there again, after a run that was killed."""
+    for folder, seen in _folders(place):
+        if not seen.st_mode & stat.S_IWUSR:
+            _chmod(folder, stat.S_IMODE(seen.st_mode) | stat.S_IWUSR)
+
+
+def _chmod(folder: Path, mode: int) -> None:
+    with contextlib.suppress(OSError):  # of another user, by hand: commands of this one cannot write there either
+        folder.chmod(mode)
+
+
+def remove(place: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a virtualenv."""
+    reopen(place)
+    shutil.rmtree(place, ignore_errors=ignore_errors)
+
+
+def _folders(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield a folder and those below it, with their stat(2); none that a link leads to."""
+    for folder, _, _ in os.walk(place):
+        yield Path(folder), os.lstat(folder)
+
+
+def _may_change(contract: Contract, folder: Path) -> bool:
+    """Whether a running application may write files of its own in a folder of its virtualenv."""
+    return any(
+        fnmatch.fnmatch(f"{folder}/x", one) or fnmatch.fnmatch(str(folder), str(Path(one).parent))
+        for one in contract.may_change
+    )
+
+
 def make(
     contract: Contract, place: Path, files: list[Path], *, release: Path, secrets: Mapping[str, str], held: int | None
 ) -> None:
@@ -83,8 +153,9 @@ def make(
     """
     with lock(place.with_suffix(".lock"), contract.pip_timeout):
         if (place / ".complete").exists() and place.name != release.name:
+            reopen(place)
             return
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place, ignore_errors=True)
         run(
             [contract.python, "-m", "venv", str(place)],
             what="make the virtualenv",
@@ -104,7 +175,7 @@ def _install(
     wanted = [word for file in files for word in ("--requirement", str(file))]
     if not wanted:
         return
-    try:
+    with versions_explained():
         run(
             [
                 str(place / "bin/python"),
@@ -125,12 +196,19 @@ def _install(
             held=held,
             next_step="correct the requirement in the repository; nothing was switched",
         )
+
+
+@contextlib.contextmanager
+def versions_explained() -> Iterator[None]:
+    """Say of a command that asks git for a version what gives it one. Raises Failure."""
+    try:
+        yield
     except Failure as failure:
         if not VERSIONED.search(failure.why):
             raise
         next_step = (
             "a release is no checkout of git, so no version comes from there: commit a .git_archival.txt with "
-            "export-subst (setuptools-scm), or name the version in provision_environment, as "
-            "SETUPTOOLS_SCM_PRETEND_VERSION or PBR_VERSION; nothing was switched"
+            f"export-subst (setuptools-scm), or name the version in provision_environment, as {' or '.join(VERSIONS)}; "
+            "nothing was switched"
         )
         raise Failure(failure.kind, failure.what, failure.where, failure.why, next_step) from None
