@@ -17,6 +17,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, records_of
 from ansible.module_utils.namaskah_schema import records
+from ansible.module_utils.namaskah_schema.answers import Migration
 
 from tests.support import made_up
 from tests.support.contracts import contract
@@ -197,7 +198,7 @@ def test_a_made_up_lease_of_another_host_is_refused_in_words(agreed: Contract) -
 def test_migrations_that_were_applied_are_kept_over_a_damaged_record(agreed: Contract, text: str) -> None:
     place = records.file_of(agreed)
     place.write_text(text)
-    told = records.keep(agreed, Release(agreed, RELEASE), ["one"], ["one"], [], run={"id": "r", "by": "tests"})
+    told = records.keep(agreed, Release(agreed, RELEASE), [Migration("one", {})], ["one"], [], run={"id": "r", "by": "tests"})
     assert f"{place} was damaged" in told
     assert place.with_name("migrations.json.unreadable").read_text() == text
     assert records.whole(agreed)[RELEASE]["applied"] == ["one"]
