@@ -198,7 +198,9 @@ def test_a_made_up_lease_of_another_host_is_refused_in_words(agreed: Contract) -
 def test_migrations_that_were_applied_are_kept_over_a_damaged_record(agreed: Contract, text: str) -> None:
     place = records.file_of(agreed)
     place.write_text(text)
-    told = records.keep(agreed, Release(agreed, RELEASE), [Migration("one", {})], ["one"], [], run={"id": "r", "by": "tests"})
+    told = records.keep(
+        agreed, Release(agreed, RELEASE), [Migration("one", {})], ["one"], [], run={"id": "r", "by": "tests"}
+    )
     assert f"{place} was damaged" in told
     assert place.with_name("migrations.json.unreadable").read_text() == text
     assert records.whole(agreed)[RELEASE]["applied"] == ["one"]
