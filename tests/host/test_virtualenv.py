@@ -143,7 +143,7 @@ MOVING = "x @ git+https://h/x@main"
     ("pyproject.toml", f"{POETRY}[tool.poetry.build]\nscript = 'build.py'"),
     ("setup.cfg", "[metadata]\nversion = attr: x.V"), ("setup.cfg", "[metadata]\nversion = file: ../VERSION"),
     ("setup.cfg", f"[options]\ninstall_requires =\n  {MOVING}"), ("setup.cfg", "[options]\nsetup_requires = pbr"),
-    ("setup.cfg", "[options]\ncmdclass =\n  build = x.Build"), ("x-1.tar.gz", "an archive"),
+    ("setup.cfg", "[options]\ncmdclass =\n  build = x.Build"),
 ])  # fmt: skip
 def test_a_package_whose_build_runs_code_or_names_what_moves_is_doubted(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
@@ -178,6 +178,7 @@ def test_what_is_doubted_is_shared_by_nobody(tmp_path: Path) -> None:
     """Its version came from a file above it: the second release ran the first one's package."""
     code = "from os.path import dirname\nHERE = dirname(dirname(__file__))\n"
     assert place(tmp_path, FIRST, "./libs/x", {"libs/x/setup.py": code}) == FIRST
+    assert place(tmp_path, FIRST, "./y-1.tar.gz", {"y-1.tar.gz": "an archive"}) == FIRST
     wheel(tmp_path / "releases" / SECOND / "wheels" / WHEEL, "1", f"Requires-Dist: {MOVING}\n")
     assert place(tmp_path, SECOND, "-f wheels\nvfoo") == place(tmp_path, SECOND, f"./wheels/{WHEEL}") == SECOND
 

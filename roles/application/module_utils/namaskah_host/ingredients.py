@@ -6,6 +6,7 @@ Source: pip, requirement specifiers, requirements file format, configuration, an
 from __future__ import annotations
 
 import configparser
+import functools
 import hashlib
 import os
 import re
@@ -155,6 +156,8 @@ class Ingredients:
                 return
             self._read.append(place)
             if place.is_file():
+                if place.name.lower().endswith(projects.SOURCES):
+                    self.unknown.append(f"what {place} reaches: it is a source archive")
                 self._doubted(place)
                 self.add("path", _digest(place))
             elif place.is_dir():
@@ -184,11 +187,15 @@ class Ingredients:
 
 
 def _digest(path: Path) -> str:
-    sums = hashlib.sha256()
+    about = path.stat()
+    return _sum(path, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _sum(path: Path, *_identity: int) -> str:
+    """Return the sum of a file that is as it was: an index of packages may be named often, and be large."""
     with path.open("rb") as stream:
-        while block := stream.read(2**20):
-            sums.update(block)
-    return sums.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _of_address(address: str, base: Path = Path("/")) -> Path:

@@ -46,7 +46,7 @@ def doubt(file: Path) -> str:
             return _wheel(file)
     except (OSError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError) as error:
         return f"it cannot be read: {error}"
-    return "it is a source archive" if file.name.lower().endswith(SOURCES) else ""
+    return ""
 
 
 def _declared(text: str) -> str:
