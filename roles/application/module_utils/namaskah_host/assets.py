@@ -7,6 +7,7 @@ it shortly before the first host switches, and go again if it does not stay.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -71,7 +72,10 @@ def fill(root: Path, pool: Path, names: Iterable[str]) -> list[str]:
     for name in names:
         try:
             placed = _put(root / name, pool / name, new)
-        except OSError:  # a folder of that name, a name too long, no room: pages of this release have their own file
+        except OSError as error:  # a folder of that name, or a name too long: pages of this release have their own file
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                why, next_step = f"{name}: {error.strerror}", f"make room there (see `df -h {root}`), and release again"
+                raise Failure("failed", "publish the static files", str(pool), why, next_step) from None
             placed = False
         if not placed:
             without.append(name)

@@ -31,7 +31,7 @@ def check(tools: Tools, settings: Settings, size: int, others: Sequence[Mapping[
     The copy lies beside the live database: a disk that it fills stops the application. Its writing goes through the
     write-ahead log, which grows to its limit meanwhile, usually on the same disk. `others` are rooms of the rest.
     """
-    with _maintenance(tools, settings) as server:
+    with _maintenance(tools.writing_at(address(settings.proof_service, MAINTENANCE)), settings) as server:
         state = server.ask(queries.PROVER)
     if not state["create"]:
         where, why = f"PostgreSQL service {settings.proof_service}", f"{state['user']} may not create databases"

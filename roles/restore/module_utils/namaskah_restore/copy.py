@@ -102,7 +102,7 @@ def drop(tools: Tools, asked: Asked, name: str) -> None:
     words = ["dropdb", "--no-password", "--if-exists", "--force"]
     words += [f"--maintenance-db={address(asked.service, MAINTENANCE)}", name]
     next_step = f"end what uses it, then: dropdb {name}"
-    tools.run(words, timeout=120, what="A database cannot be dropped", where=name, next_step=next_step)
+    tools.writing().run(words, timeout=120, what="A database cannot be dropped", where=name, next_step=next_step)
 
 
 def sweep(tools: Tools, asked: Asked, server: Session, keep: str = "") -> list[str]:
