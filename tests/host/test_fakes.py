@@ -24,7 +24,7 @@ from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.testing import patch_module_args
 from rich.console import Console
 
-from namaskah_deploy import events, failure, outcome, preview, report, resume, summary, tables
+from namaskah_deploy import events, failure, outcome, preview, report, resume, shape, summary, tables
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.events import HostResult
 from namaskah_deploy.report import Failed, Result
@@ -55,6 +55,7 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
 BESIDE = ("invocation", "exception", "warnings", "deprecations")  # what Ansible adds to an answer
 NOT_SAID = {
     "result.complaints",  # looked for in the answer of every module: one of preflight has them
+    "result.notes",  # of a return that failed: what is damaged is in the failure's words
     "result.serving",  # of a return that failed nobody knows it, and the operator is told so
     "result.live.release",  # a record of a release names it by its id
     "result.releases[].release",
@@ -199,7 +200,9 @@ def read_by_the_runner(module: str, told: Answer) -> set[str]:
     bad = bool(told.get("failed"))
     data = {"role": PHASES[module], "task": "task", "task_action": module, "host": "web1", "res": Read(told, noted)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "inert", lambda value: value)  # the door looks at every text, whoever reads it later
+        # The door looks at everything, whoever reads it later.
+        patch.setattr(events, "inert", lambda value: value)
+        patch.setattr(shape, "of_result", lambda _action, told: told)
         event = events.parse({"event": "runner_on_failed" if bad else "runner_on_ok", "event_data": data})
     assert isinstance(event, HostResult)
     results = (Result("web1", event.phase, module, event.result or {}),)

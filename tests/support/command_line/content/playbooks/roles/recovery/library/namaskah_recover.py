@@ -38,7 +38,7 @@ def main() -> None:
         told.update(state="returned", why=module.params["why"], **{"from": state["serving"], "to": state["old"]})
         state.update(serving=state["old"], old=None)
         file.write_text(json.dumps(state), encoding="utf-8")
-    module.exit_json(changed=told["state"] != "nothing", result={**told, "serving": state["serving"]})
+    module.exit_json(changed=told["state"] != "nothing", result={**told, "serving": state["serving"], "notes": []})
 
 
 if __name__ == "__main__":
