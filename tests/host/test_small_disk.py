@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,22 @@ def test_a_disk_that_fills_up_leaves_the_live_release_and_room(small: FolderHost
     assert live.id == first["release"]
     assert complaint(small.contract, live.services[0], "blue", live.id) == ""
     activation.activate(small.contract, prepared_as_the_module_does(small), 60)
+
+
+@pytest.mark.fault("disk full: during the build", ends="old release", where="as static files are published")
+def test_static_files_without_room_end_a_release_before_its_switch(small: FolderHost) -> None:
+    (small.source / "static").mkdir(parents=True, exist_ok=True)
+    (small.source / "static" / "large.bin").write_bytes(os.urandom(MIB // 4))
+    release = Release(small.contract, small.prepared()["release"])
+    filling = small.contract.root / "filling"
+    with filling.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(2**16))
+    with pytest.raises(Failure, match="No space left") as caught:
+        assets.publish(small.contract, release)
+    assert "make room" in caught.value.next_step
+    filling.unlink()
+    assert assets.publish(small.contract, release) == []
 
 
 def fifty_deploys(host: FolderHost) -> Iterator[int]:

@@ -39,12 +39,17 @@ def names_of(release: Release) -> list[str]:
 def publish(contract: Contract, release: Release) -> list[str]:
     """Add a release's files to the pool; return the names that have no place there.
 
-    What it brings is written down before, so that it can be taken out again whatever happens.
+    What it brings is written down before, so that it can be taken out again whatever happens. Raises Failure where
+    there is no room: a release is not switched to on a full disk.
     """
     pool, names = pool_of(contract), names_of(release)
     brought = {name for name in names if not os.path.lexists(pool / name)}
-    write_json(_note(release), sorted(_brought(release) | brought))
-    return fill(release.folder / contract.static_root, pool, names)
+    try:
+        write_json(_note(release), sorted(_brought(release) | brought))
+        return fill(release.folder / contract.static_root, pool, names)
+    except OSError as error:
+        next_step = f"see `df -h {contract.root}` and the rights there, make room, and release again"
+        raise Failure("failed", "publish the static files", str(pool), str(error), next_step) from None
 
 
 def _note(release: Release) -> Path:
@@ -74,8 +79,7 @@ def fill(root: Path, pool: Path, names: Iterable[str]) -> list[str]:
             placed = _put(root / name, pool / name, new)
         except OSError as error:  # a folder of that name, or a name too long: pages of this release have their own file
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                why, next_step = f"{name}: {error.strerror}", f"make room there (see `df -h {root}`), and release again"
-                raise Failure("failed", "publish the static files", str(pool), why, next_step) from None
+                raise
             placed = False
         if not placed:
             without.append(name)
