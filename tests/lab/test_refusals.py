@@ -120,7 +120,7 @@ WORLDS: list[tuple[World, int, tuple[str, ...]]] = [
     (world.missing_sudo_line, FAILED, (f"no sudo line allows `{SUDO_LINE}`", "provision the host")),
     (world.full_root, FAILED, ("/srv/dashboard", "MiB", "free space")),
     (world.full_backup_root, FAILED, ("There is no room", "/var/backups/dashboard")),
-    (world.silent_database, UNREACHABLE, ("The database does not answer", "refused")),
+    (world.silent_database, UNREACHABLE, ("The database does not answer", "socket")),
     (world.old_clients, FAILED, ("pg_dump is older than the server", "13.4", OLD_CLIENTS, "postgresql-client-15")),
     (
         world.silent_names,

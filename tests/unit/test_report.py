@@ -49,7 +49,7 @@ def test_failures_are_those_that_were_not_mended() -> None:
 
 def test_results_by_host() -> None:
     assert part("failed").by_host("namaskah_recover") == {
-        "web2": {"host": "web2", "state": "nothing", "from": None, "to": None, "why": "", "serving": "old"}
+        "web2": {"host": "web2", "state": "nothing", "from": None, "to": None, "why": "", "serving": "old", "notes": []}
     }
 
 
