@@ -2,5 +2,3 @@
 
 # Its control socket has one fixed path per user: two instances side by side would take it from each other.
 control_socket_disable = True
-# Imported once, before the workers are forked: a start costs one import and not one for each worker.
-preload_app = True

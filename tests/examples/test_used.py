@@ -120,13 +120,14 @@ def test_the_settings_of_the_services_count(site: Build, postgres: Databases, sc
     (folder / "live.py").write_text(LIVE.format(address=one.database))
     (note,) = Gate(one.contract, run).look()["notes"]
     assert re.search(differ, note)
-    (folder / "entry.py").write_text("raise KeyError('NAMASKAH_SOCKET')")
+    (folder / "entry.py").write_text("import os\nraise KeyError(os.environ['DATABASE_URL'])")
     with (folder / "settings.py").open("a") as settings:
         settings.write(
             f"\nimport sys\nif 'migrate' not in sys.argv: DATABASES['default'] = dj_database_url.parse({other!r})\n"
         )
-    with pytest.raises(Failure, match=r"the application uses .*dashboard\.entry cannot be imported"):
+    with pytest.raises(Failure, match=r"the application uses .*dashboard\.entry cannot be imported") as caught:
         Gate(one.contract, run, backed_up=backed_up).apply()
+    assert "://" not in caught.value.why, "the address of the database is a secret"
 
 
 def test_what_nobody_asked_the_application_is_said(site: Build, postgres: Databases, schemas: Schemas) -> None:

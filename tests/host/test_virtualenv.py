@@ -7,13 +7,12 @@ import shutil
 import stat
 import subprocess
 import sys
-import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import content, projects, virtualenv
+from ansible.module_utils.namaskah_host import content, virtualenv
 from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
@@ -22,6 +21,7 @@ from ansible.module_utils.namaskah_host.retention import drop_venvs
 
 from tests.support.contracts import HERE, contract
 from tests.support.folder_host import FolderHost
+from tests.support.wheel import wheel
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HASH = "a" * 64
@@ -107,79 +107,13 @@ def test_what_is_known_is_shared(tmp_path: Path, text: str) -> None:
     assert place(tmp_path, FIRST, text) == place(tmp_path, SECOND, text)
 
 
-SETUPTOOLS = "[build-system]\nrequires = ['setuptools>=61', 'wheel']\nbuild-backend = 'setuptools.build_meta'\n"
-HATCH = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
-POETRY = "[build-system]\nrequires = ['poetry-core>=1']\nbuild-backend = 'poetry.core.masonry.api'\n"
-FLIT = "[build-system]\nrequires = ['flit_core>=3,<4']\nbuild-backend = 'flit_core.buildapi'\n"
-X = "[project]\nname = 'x'\nurls = {Home = 'https://h/x'}\nauthors = [{name = 'A', email = 'a@h'}]\n"
-MOVING = "x @ git+https://h/x@main"
-
-
-@pytest.mark.parametrize(("name", "text"), [
-    ("setup.py", "import os\nHERE = os.path.dirname(os.path.dirname(__file__))"), ("setup.py", "setup()"),
-    ("pyproject.toml", "[build-system]\nrequires = []\nbuild-backend = 'mine'\nbackend-path = ['.']"),
-    ("pyproject.toml", SETUPTOOLS.replace("'wheel']", "'wheel']\nbackend-path = ['.']")),
-    ("pyproject.toml", "[build-system]\nrequires = ['maturin']\nbuild-backend = 'maturin'"),
-    ("pyproject.toml", SETUPTOOLS.replace("'wheel'", "'setuptools-scm'")), ("pyproject.toml", "not TOML"),
-    ("pyproject.toml", HATCH.replace("'hatchling'", "'hatchling', 'hatch-vcs'")), ("pyproject.toml", "a=" + "[" * 9999),
-    ("pyproject.toml", SETUPTOOLS.replace("'wheel'", f"'{MOVING}'")), ("hatch_build.py", "VERSION = 1"),
-    ("pyproject.toml", f"{HATCH}[tool.hatch.build.hooks.custom]\npath = 'b.py'"),
-    ("pyproject.toml", f"{HATCH}[tool.hatch.build.targets.wheel.hooks.custom]"),
-    ("pyproject.toml", f"{HATCH}[tool.hatch.metadata.hooks.custom]"),
-    ("pyproject.toml", f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\nsource = 'code'\npath = 'v.py'"),
-    ("pyproject.toml", f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\npath = '../VERSION'"),
-    ("pyproject.toml", f"{HATCH}[tool.hatch.build.targets.wheel.force-include]\n'/srv/core' = 'core'"),
-    ("pyproject.toml", f"{HATCH}{X}dependencies = ['core @ {{root:parent:uri}}/core']"),
-    ("pyproject.toml", f"{SETUPTOOLS}{X}dynamic = ['version']\n[tool.setuptools.dynamic]\nversion = {{attr = 'x.V'}}"),
-    ("pyproject.toml", f"{SETUPTOOLS}{X}dynamic = ['dependencies']"),
-    ("pyproject.toml", f"{FLIT}{X}dynamic = ['version']"),
-    ("pyproject.toml", f"{SETUPTOOLS}{X}dependencies = ['{MOVING}']"),
-    ("pyproject.toml", f"{SETUPTOOLS}{X}dependencies = ['x@git+https://h/x']"),
-    ("pyproject.toml", f"{SETUPTOOLS}{X}[project.optional-dependencies]\na = ['{MOVING}']"),
-    ("pyproject.toml", f"{SETUPTOOLS}[tool.setuptools.cmdclass]\nbuild = 'x.Build'"),
-    ("pyproject.toml", f"{POETRY}[tool.poetry.dependencies]\nx = {{git = 'https://h/x', branch = 'main'}}"),
-    ("pyproject.toml", f"{POETRY}[tool.poetry.dependencies]\nx = {{path = 'sub'}}"),
-    ("pyproject.toml", f"{POETRY}[tool.poetry]\nbuild = 'build.py'"),
-    ("pyproject.toml", f"{POETRY}[tool.poetry.build]\nscript = 'build.py'"),
-    ("setup.cfg", "[metadata]\nversion = attr: x.V"), ("setup.cfg", "[metadata]\nversion = file: ../VERSION"),
-    ("setup.cfg", f"[options]\ninstall_requires =\n  {MOVING}"), ("setup.cfg", "[options]\nsetup_requires = pbr"),
-    ("setup.cfg", "[options]\ncmdclass =\n  build = x.Build"),
-])  # fmt: skip
-def test_a_package_whose_build_runs_code_or_names_what_moves_is_doubted(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text)
-    assert projects.doubt(tmp_path / name) != ""
-
-
-@pytest.mark.parametrize("text", [
-    f"{SETUPTOOLS}{X}dependencies = ['y>=1', 'z[a,b]~=2; a>\"3\"']\n[tool.setuptools.packages.find]\nwhere = ['src']",
-    f"{HATCH}{X}dynamic = ['version']\n[tool.hatch.version]\npath = 'src/x/__about__.py'", f"{FLIT}{X}version = '1'",
-    f"{HATCH}{X}[tool.hatch.build.targets.wheel]\npackages = ['src/x']\n[tool.ruff]\nsource = 'x'", X,
-    f"{POETRY}[tool.poetry]\nauthors = ['A <a@h>']\n[tool.poetry.dependencies]\npython = '>=3.11'\ny = '^1'",
-    f"{SETUPTOOLS}{X}dynamic = ['version']\n[tool.setuptools.dynamic]\nversion = {{file = ['VERSION']}}",
-])  # fmt: skip
-def test_a_package_that_only_declares_is_not(tmp_path: Path, text: str) -> None:
-    texts = {"pyproject.toml": text, "setup.cfg": "[metadata]\nauthor_email = a@h\nurl = https://h/x\n", "x.py": "1"}
-    for name, said in texts.items():
-        (tmp_path / name).write_text(said)
-    assert [projects.doubt(tmp_path / name) for name in texts] == ["", "", ""]
-
-
-@pytest.mark.parametrize(("needs", "known"), [
-    ("Requires-Dist: y>=1\n\nRequires-Dist: x @ git+https://h/x", True), (f"Requires-Dist: {MOVING}\n", False),
-    ("Requires-Dist: y; extra == 'a'\nRequires-Dist: x@https://h/x.whl ; extra == 'a'\n", False),
-])  # fmt: skip
-def test_a_wheel_that_names_an_address_is_doubted(tmp_path: Path, needs: str, known: bool) -> None:
-    wheel(tmp_path / WHEEL, "1", needs)
-    assert (projects.doubt(tmp_path / WHEEL) == "") is known
-
-
 @pytest.mark.fault("git: requirement is a path", ends="old release", where="built from what lies beside it")
 def test_what_is_doubted_is_shared_by_nobody(tmp_path: Path) -> None:
     """Its version came from a file above it: the second release ran the first one's package."""
     code = "from os.path import dirname\nHERE = dirname(dirname(__file__))\n"
     assert place(tmp_path, FIRST, "./libs/x", {"libs/x/setup.py": code}) == FIRST
     assert place(tmp_path, FIRST, "./y-1.tar.gz", {"y-1.tar.gz": "an archive"}) == FIRST
-    wheel(tmp_path / "releases" / SECOND / "wheels" / WHEEL, "1", f"Requires-Dist: {MOVING}\n")
+    wheel(tmp_path / "releases" / SECOND / "wheels" / WHEEL, "1", "Requires-Dist: x @ git+https://h/x@main\n")
     assert place(tmp_path, SECOND, "-f wheels\nvfoo") == place(tmp_path, SECOND, f"./wheels/{WHEEL}") == SECOND
 
 
@@ -242,18 +176,6 @@ def test_commands_that_may_install_are_told_from_others(tmp_path: Path, words: l
     assert may_install(words, tmp_path) is may
 
 
-def wheel(file: Path, value: str, needs: str = "") -> None:
-    """Write a wheel of one module; its name says nothing of its content."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"vfoo.py": f"VALUE = {value!r}\n",
-             "vfoo-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: vfoo\nVersion: 1.0\n{needs}",
-             "vfoo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-             "vfoo-1.0.dist-info/RECORD": ""}  # fmt: skip
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, text in facts.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # of one time, so that equal ones are equal
-
-
 def value(host: FolderHost, release: str) -> str:
     """Return what a release's own interpreter imports."""
     build = Build(host.contract, {"release": release})
@@ -265,7 +187,7 @@ def value(host: FolderHost, release: str) -> str:
 
 @pytest.mark.fault("git: requirement is a path", ends="found")
 def test_two_commits_whose_wheel_differs_run_their_own(host: FolderHost) -> None:
-    """Attack 12: the second release ran the first one's packages, and every check agreed."""
+    """The second release ran the first one's packages, and every check agreed."""
     found = []
     for text in ("ONE", "TWO"):
         wheel(host.source / "vendor" / WHEEL, text)

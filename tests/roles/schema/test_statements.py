@@ -329,6 +329,17 @@ def test_a_condition_that_every_row_meets(condition: str, every: bool) -> None:
     assert "destroys" in unknown[0].levels
 
 
+@pytest.mark.parametrize(
+    ("catalogue", "seen", "new"), [({}, True, True), ({}, False, False), ({"audit": {"bytes": 1 << 30}}, True, False)]
+)
+def test_a_table_made_unless_it_is_there_is_new_where_the_catalogue_has_none(
+    catalogue: dict[str, Any], seen: bool, new: bool
+) -> None:
+    text = "CREATE TABLE IF NOT EXISTS audit (id int); CREATE INDEX i ON audit (id); DROP TABLE audit"
+    levels = {level for one in judge(text, Judgement(catalogue, seen=seen)) for level in one.levels}
+    assert levels == (set() if new else {"breaks", "blocks"})
+
+
 def test_the_corpus_is_as_large_as_promised() -> None:
     assert len({case.sql for case in CORPUS}) >= 60
 

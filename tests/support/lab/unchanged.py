@@ -33,6 +33,7 @@ SCHEMA = """
 su postgres -c "pg_dump --schema-only $1" 2>&1 | grep -v -e '^.restrict' -e '^.unrestrict'
 su postgres -c "psql --no-psqlrc --tuples-only --command='SELECT datname FROM pg_database ORDER BY 1'" 2>&1 || true
 """
+SHOWN = 20  # lines of a place that changed
 # A release that failed elsewhere does not wait for its backup, which is proved in a database of its own, then dropped.
 SCRATCH, PROVING = "namaskah_proof_", 60  # seconds
 BACKUPS = "find \"$1\" -mindepth 1 -maxdepth 1 -type d -printf '%f\\n' | sort"
@@ -115,5 +116,10 @@ def unchanged(application: Application, *, but: tuple[str, ...] = (), prepared: 
             lost = missed(before[place], lost, after[place])
             new = {line for line in new if not ADDED.match(line)}
         if lost or new:
-            changed[place] = {"lost": sorted(lost), "new": sorted(new)}
+            changed[place] = {name: _some(lines) for name, lines in (("lost", lost), ("new", new))}
     assert not changed, changed
+
+
+def _some(lines: set[str]) -> list[str]:
+    """Return the first lines, and how many more there are: a virtualenv has thousands."""
+    return [*sorted(lines)[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])]

@@ -21,6 +21,8 @@ from .release import Release, all_of, current, last_good_before
 
 DAY = 86400.0  # seconds
 MIB = 2**20
+# A folder of that name, a file where a folder has to be, a name too long: pages of the release have their own file.
+PLACELESS = (errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR)
 NEW = ".new"  # the folder, beside what is served, in which a file is until it is whole
 SERVED = ("provisional", "live", "superseded")  # states of a release whose pages people have
 
@@ -40,7 +42,7 @@ def publish(contract: Contract, release: Release) -> list[str]:
     """Add a release's files to the pool; return the names that have no place there.
 
     What it brings is written down before, so that it can be taken out again whatever happens. Raises Failure where
-    there is no room: a release is not switched to on a full disk.
+    that, or a file, cannot be written: a release is not switched to on a full disk.
     """
     pool, names = pool_of(contract), names_of(release)
     brought = {name for name in names if not os.path.lexists(pool / name)}
@@ -77,8 +79,8 @@ def fill(root: Path, pool: Path, names: Iterable[str]) -> list[str]:
     for name in names:
         try:
             placed = _put(root / name, pool / name, new)
-        except OSError as error:  # a folder of that name, or a name too long: pages of this release have their own file
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except OSError as error:
+            if error.errno not in PLACELESS:
                 raise
             placed = False
         if not placed:

@@ -18,8 +18,7 @@ from urllib.parse import unquote, urlsplit
 from . import projects, requirements
 from .requirements import ADDRESS, CONSTRAINT, EDITABLE, FIND_LINKS, INDEX, Option
 
-ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lz", ".tlz",
-            ".tar.lzma")  # fmt: skip
+ARCHIVES = (".whl", *projects.SOURCES)
 NAMED = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*")  # what PEP 508 has before an address
 EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?:", re.IGNORECASE)

@@ -71,7 +71,7 @@ class Answer:
     unsure: str
     sql: dict[str, Text]
     reverse: dict[str, Text]
-    session: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()  # lock_timeout and schemas; nothing where nobody told
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,8 @@ def _answer(document: dict[str, Any]) -> Answer:
     if len(names) != len(known) or len(set(pending)) != len(pending) or not names >= set(pending):
         raise ValueError("a migration is there twice, or is pending and not known")
     session = tuple(_word(part) for part in _list(document.get("session", [])))
+    if len(session) not in (0, 2):
+        raise ValueError("of a session it tells lock_timeout and schemas")
     return Answer(
         known, pending, _word(document["unsure"]), _texts(document["sql"]), _texts(document["reverse"]), session
     )

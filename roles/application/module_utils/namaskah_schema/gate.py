@@ -11,7 +11,7 @@ from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, current
 
-from . import answers, by_hand, lost, records, used, waits
+from . import by_hand, lost, records, used, waits
 from .history import History
 from .review import Reviewed, review
 from .session import Session, opened
@@ -50,7 +50,7 @@ class Gate:
         self._list()
         if self.found["pending"]:
             with self._session() as (session, _):
-                self._note_settings(session)
+                self.found["notes"] += used.connection(self.contract, self.history, session)
                 self._foresee(session)
                 self._review(session)
         notes = [f"note: {note}" for note in self.found["notes"]]
@@ -99,30 +99,6 @@ class Gate:
         except Failure as failure:
             self.found["notes"].append(f"a release would be {failure.kind}: {failure.why}")
 
-    def _note_settings(self, session: Session | None) -> None:
-        """Look for tables where the application does, and note what its own settings make of ours.
-
-        They may set options of the connection, and then those in the environment do not count.
-        """
-        if session is None:
-            return
-        timeout, schemas = ours = [str(part) for part in session.ask(answers.SESSION)[0]]
-        theirs = list(self.history.session()) or ours
-        if float(self.contract.migrate_lock_timeout) and theirs[0] == "0":
-            self.found["notes"].append(
-                "namaskah_migrate_lock_timeout does not reach the server, so a statement may wait for its lock as "
-                f"long as the migrations may take: {self.contract.database_variable} or the application's settings set "
-                "options of their own, or the driver does not read PGOPTIONS"
-            )
-        elif theirs[0] != timeout:
-            self.found["notes"].append(f"the application's own settings give migrations a lock_timeout of {theirs[0]}")
-        if theirs[1] and theirs[1] != schemas:
-            session.ask("SELECT set_config('search_path', %s, false)", theirs[1])
-            self.found["notes"].append(
-                f"the application's own settings have its tables in the schemas {theirs[1]}, "
-                f"{self.contract.database_variable} alone has them in {schemas or 'none'}"
-            )
-
     def _keep(self) -> None:
         known, applied = self.history.known(), self.found["applied"]
         told = records.keep(self.contract, self.release, known, applied, self.reviewed, run=self.run)
@@ -141,7 +117,7 @@ class Gate:
                 self.history.forget()
                 self._list()
             invalid = session.invalid_indexes()
-            self._note_settings(session)
+            self.found["notes"] += used.connection(self.contract, self.history, session)
         self._review(session)
         self._refuse_breaking()
         self._refuse_destroying()
@@ -156,7 +132,7 @@ class Gate:
         """Judge what is pending; before the first release nobody uses the database."""
         pending = self.found["pending"]
         if current(self.contract) is not None:
-            self.reviewed = review(self.history, pending, session.catalogue if session else lambda _: {})
+            self.reviewed = review(self.history, pending, session.catalogue if session else lambda _: None)
         flagged = [one.name for one in self.reviewed if one.findings("breaks", "blocks")]
         self.found["migrations"] = [one.as_dict() for one in self.reviewed]
         self.found["schema"] = self._effect(flagged=bool(flagged))

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from ansible.module_utils.namaskah_host.build import Build, variables_of
 from ansible.module_utils.namaskah_host.commands import conceal
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.foreign import last_line, lines
+from ansible.module_utils.namaskah_host.foreign import brief, last_line, lines
 from ansible.module_utils.namaskah_host.release import Release, current
 
 from . import answers, asked
@@ -160,7 +161,10 @@ class History:
         self._read_environment()
         commands = [[str(word) for word in one.get("command", ())] for one in self.contract.services.values()]
         request = {"databases": question, "services": commands}
-        return self._said_by_program(what, request, {}, answers.read_used)
+        secrets = self.contract.secrets_of(self.variables)
+        found = self._said_by_program(what, request, {}, answers.read_used)
+        # A note may have an error of the application's own, and that may have anything.
+        return tuple(replace(one, note=brief(conceal(one.note, secrets))) for one in found)
 
     def session(self) -> tuple[str, ...]:
         """Return lock_timeout and schemas of the connection with which the application migrates, as far as is known."""

@@ -63,11 +63,13 @@ class Judged:
 class Judgement:
     """Judges a row of statements: what an earlier one of them made is in nobody's use yet.
 
-    `catalogue` tells of tables that are there: {name: {"bytes": size, "columns": {name: type}, "required": [name]}}; it
-    may be empty. A name has its schema where it is written with one: `payments` and `public.payments` may be two.
+    `catalogue` tells of tables that are there: {name: {"bytes": size, "columns": {name: type}, "required": [name]}};
+    `seen` says that one which it has not is not there. A name has its schema where it is written with one: `payments`
+    and `public.payments` may be two.
     """
 
     catalogue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seen: bool = False
     made: set[str] = field(default_factory=set)
     columns: dict[tuple[str, str], bool] = field(default_factory=dict)
     """New columns, and whether each refuses NULL."""

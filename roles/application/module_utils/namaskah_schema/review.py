@@ -59,19 +59,19 @@ def from_dict(known: Mapping[str, Any]) -> Reviewed:
 
 
 def review(
-    history: History, names: Iterable[str], catalogue: Callable[[Iterable[str]], Catalogue] = lambda _: {}
+    history: History, names: Iterable[str], catalogue: Callable[[Iterable[str]], Catalogue | None] = lambda _: None
 ) -> list[Reviewed]:
     """Return the named migrations, reviewed in their order; what cannot be printed is said to be unseen.
 
-    `catalogue` tells of the tables that are there; it is asked once.
+    `catalogue` tells of the tables that are there, or None where nobody can; it is asked once.
     """
     wanted = list(names)
     migrations = history.named(wanted)
     texts = history.texts(migrations)
     words = {word for text in texts.values() for word in tables(text.sql)}
-    there = catalogue(words) if words else {}
-    names = {name.rpartition(".")[2] for name in there}
-    judgement = Judgement(there)
+    there = catalogue(words) if words else None
+    names = {name.rpartition(".")[2] for name in there or ()}
+    judgement = Judgement(there or {}, seen=there is not None)
     found = []
     for migration in migrations:
         text = texts[migration.name]

@@ -110,7 +110,8 @@ def _printed(text: str, place: int) -> int:
     """
     if BEGINS.match(text, place):
         return place
-    end = text.find("\n", place) % (len(text) + 1)
+    end = text.find("\n", place)
+    end = len(text) if end < 0 else end
     match = WITHIN.search(text, place, end)
     return match.start() if match else end
 

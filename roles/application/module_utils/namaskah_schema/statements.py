@@ -100,7 +100,8 @@ def _create(reader: Reader, judgement: Judgement) -> None:
     reader.take_one("view", "table")
     perhaps = reader.take("if", "not", "exists")
     name = reader.name()
-    if kind in SHARE_NAMES and not perhaps and not replaced:
+    # Unless it is there: of tables the catalogue knows that.
+    if kind in SHARE_NAMES and not replaced and (not perhaps or (kind == "table" and judgement.seen)):
         judgement.makes(name)
     if kind == "table":
         for other in _referenced(reader):

@@ -1,4 +1,4 @@
-"""Is the database that the application uses the one that this run locks, migrates and has backed up?
+"""Is the database that the application uses the one that this run locks, migrates and has backed up, and how?
 
 Servers are told apart by what they say of themselves (PostgreSQL, pg_control_system and pg_database), not by addresses:
 the same database has many, through poolers and names, and a standby has the system identifier of its primary.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 
-from .answers import Used
+from .answers import SESSION, Used
 from .history import History
 from .session import Session, opened
 
@@ -67,6 +67,31 @@ def notes(contract: Contract, history: History, session: Session | None, backed_
     for one in further:
         if one.identity not in known:
             yield f"{_described(one)} is used as well, and is NOT backed up"
+
+
+def connection(contract: Contract, history: History, session: Session | None) -> Iterator[str]:
+    """Let the session look for tables where the application does; yield what its own settings make of ours.
+
+    They may set options of the connection, and then those in the environment do not count.
+    """
+    if session is None:
+        return
+    timeout, schemas = (str(part) for part in session.ask(SESSION)[0])
+    their_timeout, their_schemas = history.session() or (timeout, schemas)
+    if float(contract.migrate_lock_timeout) and their_timeout == "0":
+        yield (
+            "namaskah_migrate_lock_timeout does not reach the server, so a statement may wait for its lock as "
+            f"long as the migrations may take: {contract.database_variable} or the application's settings set "
+            "options of their own, or the driver does not read PGOPTIONS"
+        )
+    elif their_timeout != timeout:
+        yield f"the application's own settings give migrations a lock_timeout of {their_timeout}"
+    if their_schemas and their_schemas != schemas:
+        session.ask("SELECT set_config('search_path', %s, false)", their_schemas)
+        yield (
+            f"the application's own settings have its tables in the schemas {their_schemas}, "
+            f"{contract.database_variable} alone has them in {schemas or 'none'}"
+        )
 
 
 def _by_command(contract: Contract, history: History) -> list[Used]:
