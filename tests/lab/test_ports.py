@@ -40,6 +40,7 @@ def ledger(lab_machine: None) -> Iterator[Application]:  # noqa: ARG001 - asked 
         "namaskah_services": {"web": web},
         "namaskah_settle": SETTLE,
         "provision_http_port": FRONT,
+        "backup_static": True,
     }
     with begun(Fleet("ports", {"ledger": variables}, as_found=True), KeptApplication) as applications:
         yield applications["ledger"]
@@ -87,8 +88,12 @@ def test_ports_switch_return_and_roll_back_without_a_failed_request(ledger: Appl
     hosts = ledger.lab.group("app")
     with ExitStack() as stack:
         loads = [stack.enter_context(load_on(host)) for host in hosts]
+        before = ledger.record(hosts[0].name)["id"]
         done = ledger.deploy("v1.1.0")
         assert done.returncode == 0, done.stdout[-6000:]
+        packed = hosts[0].run(["sh", "-c", f"for one in {ledger.root}/backups/*/files.tar.gz; do tar -tf $one; done"])
+        assert f"static-files-of-{before}/" in packed.stdout
+        assert "backups" not in hosts[1].run(["ls", ledger.root]).stdout.split(), "one host is enough"
         done = ledger.cli("lab", "--ref", "broken-websocket", "--yes")
         assert done.returncode == 3, done.stdout + done.stderr
         assert set(ledger.live_tags().values()) == {"v1.1.0"}

@@ -48,8 +48,10 @@ def contract(*given: Mapping[str, Any], preset: str = "plain", **more: Any) -> d
         **{f"namaskah_{name}": value for name, value in own.items() if name not in MERGED},
         "namaskah_preset_values": _read(f"presets/{preset}.yml"),
     }
+    role = _read("vars/main.yml")
+    named = {name: f"{{{{ namaskah_{name} }}}}" for name in role["application_contract_names"].split()}
     made = {}
-    for name, source in _read("vars/main.yml")["application_contract"].items():
+    for name, source in {**named, **role["application_contract_else"]}.items():
         if name in MERGED:
             made[name] = {**_filled(source, words), **own.get(name, {})}
         else:

@@ -33,7 +33,7 @@ OF_SECRETS = re.compile(
 )
 REFERENCE, REFERENCES = re.compile(r"\{\{\s*(\w+)\s*\}\}"), 10  # and how many one after the other
 VAULT = b"$ANSIBLE_VAULT"
-RAW, SETTLED = "application_contract", "namaskah_settled"
+NAMES, ELSE, SETTLED = "application_contract_names", "application_contract_else", "namaskah_settled"
 
 
 class ActionModule(ActionBase):
@@ -60,7 +60,8 @@ class ActionModule(ActionBase):
             }
             return result | {"failed": True, "msg": f"the variables are not as the roles need them: {why}",
                              "failure": failure}  # fmt: skip
-        contract = self._templar.template(variables[RAW])
+        named = {name: variables[f"namaskah_{name}"] for name in variables[NAMES].split()}
+        contract = self._templar.template(named | variables[ELSE])
         contract["public_names"] = sorted({*contract["public_names"], *public(variables)})
         return result | {"contract": contract}
 

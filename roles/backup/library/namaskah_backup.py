@@ -44,6 +44,7 @@ options:
       pass_file: {description: Password file; empty is the user's own., type: path, default: ""}
       client_path: {description: Folder of the client programs; empty finds them., type: path, default: ""}
       paths: {description: Folders of files to archive., type: list, elements: path, default: []}
+      static: {description: Whether the live release's static files are archived., type: bool, default: false}
       proof: {description: When it is proved., type: str, choices: [before, after, below-size], default: below-size}
       proof_size: {description: Bytes up to which below-size proves before., type: int, default: 1073741824}
       parallel_size: {description: Bytes from which it is dumped in parallel., type: int, default: 1073741824}

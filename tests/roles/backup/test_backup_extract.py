@@ -207,7 +207,7 @@ def test_what_we_write_comes_back_byte_for_byte(tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     listing = archive.make(asked(tmp_path, media), tmp_path / "backup")
     target = tmp_path / "back" / "files"
-    extract.extract(tmp_path / "backup" / archive.FILE, target, listing.summary(("media",)))
+    extract.extract(tmp_path / "backup" / archive.FILE, target, listing.summary())
     wanted = {path.relative_to(media): path.read_bytes() for path in media.rglob("*") if path.is_file()}
     found = {path.relative_to(target / "media"): path.read_bytes() for path in target.rglob("*") if path.is_file()}
     assert found == wanted

@@ -121,7 +121,45 @@ def test_files_of_an_application_host_are_archived_without_a_database(release: R
     played = release(role("extract"), **words, backup_list_id=made["id"])
     unpacked = Path(played.result("Unpack the files of the backup")["folder"]) / "media" / "photo"
     assert unpacked.stat().st_size == 5000
-    assert "neither a database" in release(role("check"), groups=("app", "files")).failure()["why"]
+    refused = release(role("check"), groups=("app", "files"), backup_static=False).failure()
+    assert "neither a database" in refused["why"]
+
+
+def test_static_files_of_the_live_release_are_archived_where_nothing_was_said(
+    release: Releases, tmp_path: Path
+) -> None:
+    """On an application host that nobody prepared for backups, and without what is meant for the others."""
+    root = tmp_path / "shop"
+    words: dict[str, Any] = {
+        "groups": ("app",),
+        "namaskah_root": str(root),
+        "namaskah_static_root": "static",
+        "backup_root": "/nowhere/at/all",
+        "backup_paths": ["/nowhere/media"],
+        "backup_copies": [{"name": "vault", "kind": "rsync", "to": "copies@vault.example:/srv"}],
+    }
+    live = root / "releases" / "20260102T030405Z-0123456789ab"
+    (root / "releases").mkdir(parents=True)
+    for directory in (root, root / "releases"):
+        shutil.chown(directory, release.backups.cluster.user.uid, release.backups.cluster.user.gid)
+    before = release(role("check"), role(), backup_live={}, **words).result("Await the backup")
+    assert before["archive"]["files"] == 0, "a first release has none"
+
+    (live / "static" / "css").mkdir(parents=True)
+    (live / "static" / "css" / "site.4e1f.css").write_bytes(b"x" * 700)
+    (root / "current").symlink_to(live)
+    played = release(role("check"), role(), role("prove"), role("late"), role("list"), **words, finish_pruned={
+        "result": {"kept": {"releases": [], "runs": []}}
+    })  # fmt: skip
+    made = played.result("Await the backup")
+    assert (made["archive"]["files"], made["archive"]["size"]) == (1, 700)
+    assert made["archive"]["paths"] == [str(live / "static")]
+    assert Path(made["path"]).parent == root / "backups"
+    assert [entry["id"] for entry in played.result("List the backups")["backups"]][-1] == made["id"]
+    (live / "static" / "css" / "site.4e1f.css").write_bytes(b"spoilt")
+    played = release(role("extract"), **words, backup_list_id=made["id"])
+    unpacked = Path(played.result("Unpack the files of the backup")["folder"])
+    assert (unpacked / f"static-files-of-{live.name}" / "css" / "site.4e1f.css").stat().st_size == 700
 
 
 def test_of_two_hosts_whose_backups_have_one_name_the_one_with_files_unpacks_them(

@@ -34,11 +34,12 @@ class Listing:
     folders: set[str] = field(default_factory=set)
     size: int = 0
     left_out: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
-    def summary(self, paths: tuple[str, ...]) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """The manifest's words about it."""
         return {
-            "paths": list(paths),
+            "paths": self.paths,
             "files": len(self.files),
             "folders": len(self.folders),
             "size": self.size,
@@ -60,24 +61,24 @@ class _Counted:
         return block
 
 
-def measure(paths: tuple[str, ...]) -> int:
-    """Bytes in the regular files below `paths`, for the check of free space. Raises Failure."""
+def measure(settings: Settings) -> int:
+    """Bytes in the regular files of the settings' folders, for the check of free space. Raises Failure."""
     size = 0
-    for path in paths:
+    for path in settings.archived().values():
         for _, _, names, descriptor in _walk(path):
             size += sum(status.st_size for name in names if (status := _status(name, descriptor)) is not None)
     return size
 
 
 def make(settings: Settings, folder: Path) -> Listing:
-    """Write the archive of the settings' paths into `folder`, flush it and read it back. Raises Failure."""
+    """Write the archive of the settings' folders into `folder`, flush it and read it back. Raises Failure."""
     target = folder / FILE
     listing = Listing()
     try:
         with target.open("xb") as raw:
             with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=_LEVEL, format=tarfile.PAX_FORMAT) as archive:
-                for path in settings.paths:
-                    _add(archive, path, listing, settings)
+                for name, path in settings.archived().items():
+                    _add(archive, name, path, listing, settings)
             raw.flush()
             os.fsync(raw.fileno())
     except OSError as error:
@@ -124,15 +125,11 @@ def _digest(stream: _Readable) -> str:
     return digest.hexdigest()
 
 
-def _add(archive: tarfile.TarFile, path: str, listing: Listing, settings: Settings) -> None:
-    top = Path(path).name
+def _add(archive: tarfile.TarFile, top: str, path: str, listing: Listing, settings: Settings) -> None:
+    listing.paths.append(path)
     for place, folders, names, descriptor in _walk(path):
         settings.left()
         inside = f"{top}/{place}".rstrip("/")
-        if inside in listing.folders and not place:
-            raise Failure(
-                "refused", "Two archived folders have one name", path, f"both are called {top}", "rename one of them"
-            )
         entry = _entry(inside, os.fstat(descriptor), tarfile.DIRTYPE)
         archive.addfile(entry)
         listing.folders.add(inside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "pass_file": {"type": "path", "default": "", "no_log": False},
     "client_path": {"type": "path", "default": ""},
     "paths": {"type": "list", "elements": "path", "default": []},
+    "static": {"type": "bool", "default": False},
     "proof": {"type": "str", "choices": ["before", "after", "below-size"], "default": "below-size"},
     "proof_size": {"type": "int", "default": 1 << 30},
     "parallel_size": {"type": "int", "default": 1 << 30},
@@ -49,6 +51,7 @@ class Settings:
     pass_file: str
     client_path: str
     paths: tuple[str, ...]
+    static: bool
     proof: str
     proof_size: int
     parallel_size: int
@@ -63,6 +66,27 @@ class Settings:
     def where(self) -> str:
         """The database in an operator's words."""
         return f"PostgreSQL service {self.service} on {self.contract['host']}"
+
+    @property
+    def archives(self) -> bool:
+        """Whether files are archived, if only those of a release that is not there yet."""
+        return bool(self.paths) or self.static
+
+    def archived(self) -> dict[str, str]:
+        """Return the folders to archive, each with its name in the archive.
+
+        The static files of the live release are called after it; a first release finds none.
+        """
+        named = [(Path(path).name, path) for path in self.paths]
+        if self.static and self.contract["static_root"]:
+            live = Path(os.path.realpath(Path(self.contract["root"]) / "current"))
+            static = live / self.contract["static_root"]
+            named += [(f"static-files-of-{live.name}", str(static))] if static.is_dir() else []
+        for name, path in named:
+            if [other for other, _ in named].count(name) > 1:
+                why = f"both are called {name}"
+                raise Failure("refused", "Two archived folders have one name", path, why, "rename one of them")
+        return dict(named)
 
     def scratch(self, kind: str) -> str:
         """The name of a database of some kind that this backup root, and no other, makes.
@@ -95,7 +119,7 @@ def read(
     )
     for name in filter(None, (settings.service, settings.proof_service, settings.proof_template)):
         check_name(name)
-    if not settings.service and not settings.paths:
+    if not settings.service and not settings.archives:
         why = "neither a database (backup_service) nor files (backup_paths) are named"
         raise Failure("refused", "There is nothing to back up", contract["host"], why, "name one in the inventory")
     return settings

@@ -44,9 +44,7 @@ _Value = TypeVar("_Value")
 
 def check(settings: Settings) -> dict[str, Any]:
     """Look at everything that would make a backup fail, and write nothing. Raises Failure."""
-    rooms = [
-        space.check(_existing(settings.root), archive.measure(settings.paths), 1, settings.space_margin, "the archive")
-    ]
+    rooms = [space.check(_existing(settings.root), archive.measure(settings), 1, settings.space_margin, "the archive")]
     if not settings.service:
         return {"rooms": rooms}
     tools, database = _meet(settings)
@@ -151,10 +149,10 @@ def _filled(settings: Settings, folder: Path, lock: int, times: dict[str, float]
         "proof": {"state": "none", "policy": "none"},
         "tools": {"python": platform.python_version()},
     }
-    if settings.paths:
-        space.check(folder, archive.measure(settings.paths), 1, settings.space_margin, "the archive")
+    if settings.archives:
+        space.check(folder, archive.measure(settings), 1, settings.space_margin, "the archive")
         listing = _timed(times, "archive", lambda: archive.make(settings, folder))
-        content["archive"] = {"file": archive.FILE, **listing.summary(settings.paths)}
+        content["archive"] = {"file": archive.FILE, **listing.summary()}
     if settings.service:
         tools, database = _meet(settings)
         tools = replace(tools, lock=lock)
