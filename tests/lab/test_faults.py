@@ -76,18 +76,28 @@ def asked_at_home(*hosts: Host) -> Iterator[None]:
         assert len(said[host.name]) > 100, said
 
 
+@pytest.mark.parametrize("alone", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["old too", "alone"])
 @pytest.mark.fault("controller killed", ends="returned")
-def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log: FaultLog) -> None:
-    """Kill -9 when the first host has switched: every host is back by itself, and no request was lost."""
+@pytest.mark.fault("process killed: old instance", ends="returned")
+def test_a_killed_controller_leaves_no_split_fleet(quick: Application, fault_log: FaultLog, alone: bool) -> None:
+    """Kill -9 when the first host has switched: every host is back by itself, and no request was lost.
+
+    The old instance is stopped for good before the return needs it: the return starts it and gates it first.
+    """
     quick.write(**SOON)
     before = quick.live_tags()
     first, second = quick.lab.group("app")
+    old = first.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
     with load_on(first) as one, load_on(second) as two, split_of(quick) as split:
         running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
         quick.await_act(first, "switched", running)
         kill_all(running)
+        if not alone:
+            first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])
         wait_until(lambda: settled(quick, first) and settled(quick, second), 140)
         assert quick.live_tags() == before
+    for host in (first, second):
+        consistent(quick, host)
     fault_log.site(one.report, two.report)
     for load in (one, two):
         assert load.report is not None
@@ -245,25 +255,6 @@ def test_a_killed_new_instance_is_not_believed(quick: Application) -> None:
         consistent(quick, host)
 
 
-@pytest.mark.fault("process killed: old instance", ends="returned")
-def test_a_killed_old_instance_is_started_again_for_the_return(quick: Application) -> None:
-    """The old instance is killed for good before the return needs it: the return starts it and gates it first."""
-    quick.write(**SOON)
-    before = quick.live_tags()
-    first = quick.lab.group("app")[0]
-    old = first.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
-    running = quick.start_cli("deploy", "lab", "--ref", "v1.1.0", "--yes", "--allow", "bad-release")
-    quick.await_act(first, "switched", running)
-    kill_all(running)
-    first.run(["systemctl", "stop", f"dashboard-web@{old}.service"])
-    wait_until(lambda: all(settled(quick, host) for host in quick.lab.group("app")), 110)
-    assert quick.live_tags() == before
-    for host in quick.lab.group("app"):
-        consistent(quick, host)
-    done = quick.cli("recover", "lab", "--yes", "--allow", "take-over")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 # The code with which each server closes WebSockets when it stops (RFC 6455, 7.4): a client that knows it comes back.
 CLOSED_WITH = {"gunicorn": "1012", "uvicorn": "1012", "daphne": "1006"}
 SERVERS = {
@@ -280,9 +271,24 @@ def released(application: Application, ref: str) -> None:
     assert done.returncode == 0, done.stdout[-5000:]
 
 
-@pytest.mark.parametrize(
-    "server", ["uvicorn", *(pytest.param(server, marks=pytest.mark.soak) for server in ("gunicorn", "daphne"))]
-)
+@pytest.mark.fault("process killed: application server", ends="cleaned up")
+def test_a_killed_server_comes_back_on_its_stale_socket(quick: Application) -> None:
+    """Killed for real with its release live; the socket that it leaves is in nobody's way."""
+    host = quick.lab.group("app")[0]
+    instance = host.run(["readlink", f"{quick.root}/current/run"]).stdout.strip().rpartition("/")[2]
+    unit = f"dashboard-web@{instance}.service"
+    before = host.run(["systemctl", "show", "-p", "MainPID", "--value", unit]).stdout.strip()
+    host.run(["systemctl", "kill", "--signal=KILL", unit])
+    wait_until(
+        lambda: host.run(["systemctl", "show", "-p", "MainPID", "--value", unit]).stdout.strip() not in ("0", before),
+        60,
+    )
+    wait_until(lambda: host.run(["curl", "-sf", "http://127.0.0.1/healthz"], check=False).returncode == 0, 60)
+    consistent(quick, host)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.fault("process killed: application server", ends="new release")
 def test_every_server_survives_kill_and_leaves_no_stale_socket(
     dashboard: Application, fault_log: FaultLog, server: str

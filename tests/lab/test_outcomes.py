@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.faults.plugin import FaultLog
 from tests.support.lab.application import Application
+from tests.support.lab.interrupted import wait_until
 from tests.support.lab.kept import Fleet, KeptApplication, begun
 from tests.support.lab.outcomes import (
     End,
@@ -135,7 +136,7 @@ def test_what_pm2_would_start_again_is_ended_as_well(samples: Samples) -> None:
     application = samples["ledger"]
     before = live(application)
     host = host_of(application)
-    if not any(records(application, tag) for tag in ("broken-start", "broken-after-5s")):
+    if not any(records(application, tag) for tag in ("broken-start", "broken-after-5s", "broken-lifespan")):
         assert by_playbook(application, "broken-start").status == 2
         comes_to_rest(application)
     taken = host.run(["readlink", f"{application.root}/current/run"]).stdout.strip().rpartition("/")[2]
@@ -153,6 +154,20 @@ def test_what_pm2_would_start_again_is_ended_as_well(samples: Samples) -> None:
     listed = host.run(["sudo", "-n", "-H", "-u", "ledger", "/usr/local/bin/pm2", "jlist"]).stdout
     assert f'"name":"ledger-web-{idle}"' not in listed
     assert '"name":"ledger-web-' in listed
+    at_rest_with(application, before)
+
+
+@pytest.mark.parametrize("samples", ["pm2"], indirect=True)
+@pytest.mark.fault("process manager killed", ends="cleaned up", where="a release is live")
+def test_a_killed_daemon_comes_back_with_the_release(samples: Samples) -> None:
+    """Its own unit starts it again without services; the start at boot follows, and the release is served as before."""
+    application = samples["ledger"]
+    before, host = live(application), host_of(application)
+    killed = host.read("/var/lib/ledger/.pm2/pm2.pid").strip()
+    host.kill(int(killed))
+    wait_until(lambda: host.read("/var/lib/ledger/.pm2/pm2.pid").strip() != killed, 60)
+    ask = ["curl", "-sf", "--max-time", "10", f"http://127.0.0.1:{PORTS['ledger']}/healthz"]
+    wait_until(lambda: before in host.run(ask, check=False).stdout, 60)
     at_rest_with(application, before)
 
 

@@ -110,6 +110,12 @@ def test_code_and_database_go_back_together_and_exactly_the_reported_rows_are_lo
     assert kept.returncode == 0, kept.stderr
     assert sql(ahead, COLUMNS) == "amount_minor"
     held = payments(ahead)
+    assert ahead.cli("lock", "acquire", "lab", "-m", "incident 4711").returncode == 0
+    kept_out = ahead.cli("backups", "restore", "lab", answer["facts"]["restored backup"], "--confirm", "lab")
+    assert kept_out.returncode == 7, kept_out.stdout + kept_out.stderr
+    assert "incident 4711" in kept_out.stderr
+    assert ahead.cli("lock", "release", "lab").returncode == 0
+    assert sql(ahead, COLUMNS) == "amount_minor", "nothing is restored beside who has the lease"
     again = ahead.cli("backups", "restore", "lab", answer["facts"]["restored backup"], "--confirm", "lab")
     assert again.returncode == 0, again.stderr
     assert held - payments(ahead) == lost["inserted"] - lost["deleted"]

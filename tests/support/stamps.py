@@ -1,8 +1,8 @@
-"""Have the tests' own tools changed since their tests passed? `make stamps` runs those tests and renews stamps.json.
+"""Has what stands still changed since its tests passed? `make stamps` runs those tests and renews stamps.json.
 
-The load generator, the lab and the sample applications stand still while namaskah-deploy is worked on, and their tests
-take long. While one of them is as it was when its tests passed, the default run leaves those tests to the soak and says
-so. When it is not, they run by default, and `tests/unit/test_stamps.py` fails until its stamp is renewed.
+The load generator, the lab, the sample applications and provisioning stand still while releases are worked on, and
+their tests take long. While one of them is as it was when its tests passed, the default run leaves those tests to the
+soak and says so. When it is not, they run by default, and `tests/unit/test_stamps.py` fails until its stamp is renewed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.support.faults.plugin import kinds_of
 from tests.support.project import ROOT
 
 FILE = Path("tests/support/stamps.json")
+_OF_PROVISIONING = ("commands", "contract", "failure", "files", "foreign", "journal", "locking", "provisioned")
 TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "the load generator": {"tests": ("tests/load",), "files": ("tests/support/load",)},
     "the lab": {
@@ -34,8 +35,22 @@ TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "files": ("examples", "tests/support/samples"),
     },
+    # With all that its role reads. Every fleet of the lab is provisioned as well when it is made anew.
+    "provisioning": {
+        "tests": ("tests/lab/provision",),
+        "files": (
+            "roles/provision",
+            "playbooks/provision.yml",
+            *(f"roles/application/{name}" for name in ("action_plugins", "defaults", "meta", "tasks", "vars")),
+            *(f"roles/application/presets/{name}.yml" for name in ("asgi", "django", "plain")),
+            *(f"roles/application/module_utils/namaskah_host/{name}.py" for name in _OF_PROVISIONING),
+            "roles/backup/defaults",
+            "requirements/run.txt",
+            "tests/support/lab/provision",
+        ),
+    },
 }
-"""What the tests work with, by its name: where its own tests are, and where it is."""
+"""What stands still, by its name: where its tests are, and what they are about."""
 RENEW = "run `make stamps`, which runs its tests and writes the stamp when all have passed"
 LEFT = pytest.StashKey[dict[str, int]]()
 _SOAK = re.compile(r"(?<!not )\bsoak\b")

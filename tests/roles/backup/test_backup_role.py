@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,27 @@ def test_of_two_hosts_whose_backups_have_one_name_the_one_with_files_unpacks_the
     unpacked = played.result("Unpack the files of the backup")["folder"]
     assert unpacked == str(release.backups.root / f"extracted-{made['id']}")
     assert list(other.iterdir()) == [other / made["id"]]
+
+
+def test_a_lost_application_host_is_no_reason_to_be_without_a_backup(release: Releases, tmp_path: Path) -> None:
+    """Its static files are archived by default, and nobody asked for that: it must not keep the database from it."""
+    inventory = tmp_path / "hosts.yml"
+    lost = {"lost": {"ansible_host": "127.0.0.1", "ansible_port": 1, "namaskah_root": str(tmp_path / "lost")}}
+    database = {"here": {"ansible_connection": "local", "namaskah_root": str(tmp_path / "shop")}}
+    variables = {**release.variables, "namaskah_run_id": ""}
+    del variables["backup_live"]
+    groups = {"children": {"app": {"hosts": lost}, "database": {"hosts": database}}, "vars": variables}
+    inventory.write_text(json.dumps({"all": groups}))
+    said = {}
+    for name in ("backup", "backups"):
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
+        command = [program, "-i", str(inventory), f"playbooks/{name}.yml"]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        said[name] = done.stdout + done.stderr
+    assert len(release.backups.left()[0]) == 1, said["backup"]
+    assert "failed=0" in said["backup"], said["backup"]
+    assert re.search(r"here +: ok=3 +changed=0 +unreachable=0 +failed=0", said["backups"]), said["backups"]
 
 
 def test_playbook_makes_a_backup_that_a_plain_run_can_list(release: Releases, tmp_path: Path) -> None:

@@ -56,8 +56,7 @@ Kind = TypeVar("Kind", bound=KeptApplication)
 class Fleet:
     """What is kept: so many application hosts beside a database host, and each sample with its variables.
 
-    Where it is not `released` its hosts are provisioned alone. `name` is whose begin the disks are. Hosts `as_found`
-    have the habits of habits.py.
+    `name` is whose begin the disks are. Hosts `as_found` have the habits of habits.py.
     """
 
     name: str
@@ -65,7 +64,6 @@ class Fleet:
     app: int = 2
     suite: str = "bookworm"
     pm2: bool = False
-    released: bool = True
     as_found: bool = False
 
     @property
@@ -87,7 +85,7 @@ class Fleet:
 
 @contextmanager
 def begun(fleet: Fleet, kind: type[Kind]) -> Iterator[dict[str, Kind]]:
-    """The samples of a fleet, provisioned and with `v1.0.0` live where it is released; it ends with the block."""
+    """The samples of a fleet, provisioned and with `v1.0.0` live; it ends with the block."""
     folder = cache_dir() / f"fleet-{fleet.name}-{fleet.key}"
     # Two locks: who makes the disks keeps other makers out, but never waits for those who use them already.
     with exclusive(folder.with_suffix(".making")):
@@ -96,8 +94,7 @@ def begun(fleet: Fleet, kind: type[Kind]) -> Iterator[dict[str, Kind]]:
             _make(fleet, kind, folder)
     with shared(folder.with_suffix(".lock")), Lab.create() as lab:
         applications = _begin(fleet, kind, lab, folder)
-        if fleet.released:
-            assert all(set(one.live_tags().values()) == {FIRST} for one in applications.values())
+        assert all(set(one.live_tags().values()) == {FIRST} for one in applications.values())
         yield applications
 
 
@@ -109,9 +106,8 @@ def _make(fleet: Fleet, kind: type[KeptApplication], folder: Path) -> None:
         for application in fleet.applications(lab, kind).values():
             application.prepare()
             application.provision()
-            if fleet.released:
-                done = application.deploy(FIRST)
-                assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+            done = application.deploy(FIRST)
+            assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
         unfinished = folder.with_suffix(".partial")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
