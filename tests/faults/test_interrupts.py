@@ -1,4 +1,4 @@
-"""An operator's Ctrl-C at a terminal, with the real playbooks: where does a run stop, and what does it leave?"""
+"""Where does a run stop that an operator interrupts at a terminal, and what is said of a fleet that was left split?"""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ BEING_PREPARED = Moment(LAST, "began", "prepare")
         pytest.param(1, BEING_PREPARED, NOTHING, id="once, being prepared", marks=pytest.mark.soak),
         pytest.param(1, Moment(FIRST, "switched"), RETURNED, id="once, between waves"),
         pytest.param(2, BEING_PREPARED, NOTHING, id="twice, being prepared", marks=pytest.mark.soak),
-        pytest.param(2, Moment(LAST, "began", "verify"), RETURNED, id="twice, all switched"),
+        pytest.param(2, Moment(LAST, "began", "verify"), RETURNED, id="twice, all switched", marks=pytest.mark.soak),
     ],
 )
 @pytest.mark.fault("controller interrupted", ends="returned", where="Ctrl-C at the terminal, real playbooks")
@@ -87,3 +87,19 @@ def test_ctrl_c_stops_and_returns(
     assert [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert {entry["act"] for entry in told(fleet, FIRST)} >= {"lease taken", "lease released"}
     fleet.at_rest_with(old)
+
+
+@pytest.mark.fault("drift: hosts differ", ends="new release")
+def test_hosts_that_differ_are_told_and_made_one_by_name(released: tuple[Fleet, str]) -> None:
+    """One host is released alone: the fleet is split, until a release is told to make it one."""
+    fleet, old = released
+    new = fleet.hosts[FIRST].commit("good")
+    assert fleet.run("deploy", "small", "--ref", new, "--limit", FIRST) == 0, fleet.said()
+    assert (fleet.live(FIRST), fleet.live(LAST)) == (new, old)
+    assert fleet.run("status", "small") == Code.CHECKS_FAILED
+    assert "serve different releases" in " ".join(fleet.said().split())
+    assert fleet.run("deploy", "small", "--ref", new) == Code.FAILED, fleet.said()
+    assert "[drift-hosts]" in fleet.said()
+    assert fleet.run("deploy", "small", "--ref", new, "--allow", "drift-hosts") == 0, fleet.said()
+    fleet.at_rest_with(new)
+    assert fleet.run("status", "small") == Code.DONE, fleet.said()

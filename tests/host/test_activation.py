@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import activation, guard, journal, launch, pausing, status, switch
+from ansible.module_utils.namaskah_host import activation, guard, journal, launch, pausing, readiness, status, switch
+from ansible.module_utils.namaskah_host.build import Build
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import read_json
@@ -85,6 +86,29 @@ def test_the_gate_refuses_a_broken_release_and_nothing_is_switched(host: FolderH
     assert told(host, first, "blue") == ""
     assert state(host, broken) == "bad"
     assert switch.read(host.contract) is None
+
+
+@pytest.mark.fault("release: slow start", ends="old release")
+def test_a_slow_start_needs_its_time_and_a_bad_release_needs_a_word(host: FolderHost) -> None:
+    """Too short a time-out makes it bad, which a second try has to override; with the time that it needs it is good."""
+    first = confirmed(host)
+    web = host.contract.raw["services"]["web"]
+    usual = web["boot_timeout"]
+    web["boot_timeout"] = 1
+    slow = host.prepared("starts late")
+    with pytest.raises(Failure) as caught:
+        activation.activate(host.contract, slow, 60)
+    web["boot_timeout"] = usual
+    assert "a slow start needs a longer boot_timeout (now 1 s)" in caught.value.next_step
+    assert (live(host), told(host, first, "blue"), state(host, slow)) == (first["release"], "", "bad")
+    again = host.run(slow["commit"])
+    assert [(name, what.partition(",")[0]) for name, what, _ in readiness.state(host.contract, again)] == [
+        ("bad-release", "this commit failed here before")
+    ]
+    Build(host.contract, again).prepare()
+    activation.activate(host.contract, again, 60)
+    activation.confirm(host.contract, again)
+    assert live(host) == again["release"]
 
 
 @pytest.mark.fault("confirmation never comes", ends="returned")

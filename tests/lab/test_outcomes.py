@@ -163,9 +163,10 @@ def test_a_killed_daemon_comes_back_with_the_release(samples: Samples) -> None:
     """Its own unit starts it again without services; the start at boot follows, and the release is served as before."""
     application = samples["ledger"]
     before, host = live(application), host_of(application)
-    killed = host.read("/var/lib/ledger/.pm2/pm2.pid").strip()
+    daemon = ["cat", "/var/lib/ledger/.pm2/pm2.pid"]
+    killed = host.run(daemon).stdout
     host.kill(int(killed))
-    wait_until(lambda: host.read("/var/lib/ledger/.pm2/pm2.pid").strip() != killed, 60)
+    wait_until(lambda: host.run(daemon, check=False).stdout not in ("", killed), 60)
     ask = ["curl", "-sf", "--max-time", "10", f"http://127.0.0.1:{PORTS['ledger']}/healthz"]
     wait_until(lambda: before in host.run(ask, check=False).stdout, 60)
     at_rest_with(application, before)

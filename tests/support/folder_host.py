@@ -25,6 +25,8 @@ from pathlib import Path
 behaviour = Path("behaviour").read_text().strip()
 if behaviour == "dies at start":
     sys.exit("refusing to start")
+if behaviour == "starts late":
+    time.sleep(3)
 born = time.monotonic()
 def replace_children():
     while True:

@@ -41,7 +41,8 @@ _MORE = (
     # of samples, broken tags and process managers: each kind once, under pm2, for systemd carries all other tests
     r"tests/lab/test_outcomes\.py::test_a_broken\w*\[(systemd|pm2-ledger-broken-(?!lifespan|migration|build))",
     r"tests/lab/test_outcomes\.py::test_a_broken\w*\[pm2-dashboard-broken-(?!collectstatic|worker)",
-    r"tests/lab/test_outcomes\.py::test_a_slow_start\w*\[(?!pm2-ledger\])",
+    # a slow start: of a folder, with the same words (host/test_activation)
+    r"tests/lab/test_outcomes\.py::test_a_slow_start",
     r"tests/lab/test_outcomes\.py::test_versions_follow_each_other",
     # a host that is lost after the first switch: a whole network that is, of real hosts; one of four, of folders
     r"tests/lab/test_release\.py::test_a_host_lost",
@@ -49,8 +50,8 @@ _MORE = (
     r"tests/playbooks/test_waves\.py::test_how_a_host_ends\w*\[(all well|a quorum without|below the quorum|nobody)",
     # of phases at which a host is rebooted: the one that leaves most behind
     r"tests/lab/test_faults\.py::test_a_host_rebooted\w*\[(?!switched\])",
-    # each change by hand by itself: all at once
-    r"tests/lab/test_drift\.py::test_a_change_by_hand",
+    # each change by hand by itself: all at once; hosts that differ: folders that do
+    r"tests/lab/test_drift\.py::(test_a_change_by_hand|test_hosts_that_differ)",
     # hosts that end badly in their wave, on real hosts: of folders; and a host that is lost (test_faults)
     r"tests/lab/test_waves\.py::",
     # a restart without an instance beside the old one: the load generator sees it (tests/load, lab/test_serving)

@@ -42,7 +42,7 @@ TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
             "roles/provision",
             "playbooks/provision.yml",
             *(f"roles/application/{name}" for name in ("action_plugins", "defaults", "meta", "tasks", "vars")),
-            *(f"roles/application/presets/{name}.yml" for name in ("asgi", "django", "plain")),
+            *(str(file.relative_to(ROOT)) for file in sorted(ROOT.glob("roles/application/presets/*.yml"))),
             *(f"roles/application/module_utils/namaskah_host/{name}.py" for name in _OF_PROVISIONING),
             "roles/backup/defaults",
             "requirements/run.txt",

@@ -66,6 +66,7 @@ class Fleet:
             "namaskah_lease_ttl": 300, "namaskah_ref": "main", "namaskah_waves": 1, "namaskah_keep_releases": 3,
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
             "validation_database": False,
+            "backup_static": False,
             "verification_patience": 20,
         }  # fmt: skip
         hosts = {
