@@ -118,3 +118,30 @@ def test_a_split_fleet_is_told_and_made_one(hall: Hall) -> None:
     typed(hall, "deploy", "lab", "--ref", "v1.3.0", "--yes", "--limit", APP_HOSTS[1])
     serves(hall, dict.fromkeys(APP_HOSTS, "v1.3.0"))
     typed(hall, "status", "lab")
+
+
+@pytest.mark.soak
+def test_a_fleet_that_is_provisioned_again_goes_on(hall: Hall) -> None:
+    """Backups log in by who asks from then on; what was made, kept and pinned before is of use as it was."""
+    exhibit = hall.show("held")
+    for requirements in sorted((hall.wing.folder / "requirements").iterdir()):
+        hall.lab.add_wheels(requirements, suites=[hall.lab.hosts[APP_HOSTS[0]].record.suite])
+    typed(hall, "lock", "release", "lab", "--allow", "take-over", "-m", "asha was a name of the environment")
+    noted = json.loads(
+        typed(hall, "deploy", "lab", "--ref", "v1.3.0", "--yes", "--json", "--allow", "bad-release").stdout
+    )
+    assert "by a password" in noted["facts"]["backups log in"]
+    hall.operated.provision()
+    serves(hall, dict.fromkeys(APP_HOSTS, "v1.3.0"))
+    again = hall.operated.playbook("provision", "-e", "ansible_user=ops")
+    assert "changed=0" in again.stdout, again.stdout[-4000:]
+    assert "changed=1" not in again.stdout, again.stdout[-4000:]
+    typed(hall, "backups", "verify", "lab")
+    assert [one["id"] for one in backups(hall)][: len(exhibit.facts["backups"])] == exhibit.facts["backups"]
+    noted = json.loads(typed(hall, "rollback", "lab", "--yes", "--json").stdout)
+    noted = json.loads(typed(hall, "deploy", "lab", "--ref", "v1.3.0", "--yes", "--json").stdout)
+    assert "backups log in" not in noted["facts"], noted["facts"]
+    assert noted["facts"]["backup proof"] == "proved"
+    typed(hall, "backups", "restore", "lab", exhibit.facts["backups"][1], "--confirm", "lab")
+    assert asked(hall, PAYMENTS) == str(exhibit.facts["rows"]["restored"])
+    typed(hall, "status", "lab")
