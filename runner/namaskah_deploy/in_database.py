@@ -8,7 +8,8 @@ from namaskah_deploy.report import Part, Result
 
 def sentence(part: Part) -> str:
     """Return whether the database may be ahead of the code that serves, for a run that failed in its migrations."""
-    told = [result.data for result in part.results if result.phase == "migration" and "applied" in result.data]
+    said = [result.data for result in part.results if result.phase == "migration"]
+    told = [data for data in said if isinstance(data.get("applied"), list)]
     if told and not any(_changed(data) for data in told):
         return "no migration was applied"
     return "the database may be ahead of the running code"
@@ -45,7 +46,8 @@ def _rows(environment: str, part: Part, told: list[Result]) -> Iterator[str]:
     """Yield which tables have fewer rows than the backup of the run, which no reversal of a migration brings back."""
     lines = [line for result in told for line in result.data.get("fewer_told") or ()]
     if lines:
-        made = [result.data["id"] for result in part.results if result.phase == "backup" and result.data.get("counts")]
+        backups = [result.data for result in part.results if result.phase == "backup" and result.data.get("counts")]
+        made = [data["id"] for data in backups if data.get("id")]
         back = f"namaskah-deploy backups restore {environment} {made[-1]}" if made else "namaskah-deploy backups"
         yield "\n".join(
             ["ROWS ARE GONE, and no undo of a migration brings them back:", *lines, f"they come back by: {back}"]

@@ -31,15 +31,17 @@ def schema_lines(told: Mapping[str, Any], *, reverse: bool) -> Iterator[str]:
     """Yield what the rollback means for the database: which migrations stay or go back, and what fails on them."""
     yield f"database: {told.get('schema') or 'unknown: no host has told'}"
     for migration in told.get("ahead") or []:
-        yield f"  {migration['name']}"
-        yield from (f"    {statement['sql']}" for statement in migration["statements"] if statement["sql"])
-        yield from (f"    older code FAILS: {change}" for change in migration["older_code_fails_on"])
-        if migration["name"] in (told.get("unseen") or []):
+        name = migration.get("name") or "a migration without a name"
+        yield f"  {name}"
+        yield from (f"    {one['sql']}" for one in migration.get("statements") or [] if one.get("sql"))
+        yield from (f"    older code FAILS: {change}" for change in migration.get("older_code_fails_on") or [])
+        if name in (told.get("unseen") or []):
             yield "    nobody can tell all that it does from its SQL"
     if reverse:
         for step in told.get("reversal") or []:
-            way = f"does NOT go back: {step['impossible']}" if step["impossible"] else "is reversed first"
-            yield f"  {step['name']} {way}"
+            why = step.get("impossible")
+            way = "is reversed first" if why == "" else f"does NOT go back: {why or 'nobody told whether it does'}"
+            yield f"  {step.get('name')} {way}"
     elif told.get("breaking"):
         yield "  it will be refused: see --reverse-migrations, --restore-database, or --allow schema-ahead"
 

@@ -14,20 +14,45 @@ _STATE: dict[str, Any] = {
     **dict.fromkeys(("instance", "confirmed_run", "confirmed_doubt"), str),
     **dict.fromkeys(("free_bytes", "journal_break"), float),
 }
-_SHAPES = dict.fromkeys(("namaskah_status", "namaskah_lease", "namaskah_backups", "namaskah_backup_prune"), _STATE)
+_COUNTS = dict.fromkeys(("inserted", "updated", "deleted"), float)
+_ANY = ""
+"""Stands for every name, where the names are the host's own."""
+_LOSS: dict[str, Any] = {
+    **dict.fromkeys(("from", "folder"), str),
+    "rows": _COUNTS,
+    "tables": {_ANY: _COUNTS},
+    "sums": [{"table": str, "groups": [{}]}],
+    "files": [str],
+}
+_MIGRATION: dict[str, Any] = {"name": str, "statements": [{"sql": str}], "older_code_fails_on": [str]}
+_COMMON: dict[str, Any] = {"complaints": [{}], "left_out": [str]}
+"""What is looked for in every answer."""
+_SHAPES: dict[str, dict[str, Any]] = dict.fromkeys(
+    ("namaskah_status", "namaskah_lease", "namaskah_backups", "namaskah_backup_prune"), _STATE
+)
 _SHAPES["namaskah_recover"] = {**dict.fromkeys(("state", "why", "serving"), str), "notes": [str]}
+_SHAPES["namaskah_migrate"] = _SHAPES["namaskah_schema"] = {
+    **{key: [str] for key in ("applied", "reversed", "undo", "fewer_told", "unseen")},
+    **dict.fromkeys(("schema", "unknown"), str),
+    "ahead": [_MIGRATION],
+    "reversal": [{"name": str, "impossible": str}],
+}
+_SHAPES["namaskah_restore"] = {**dict.fromkeys(("backup", "phase", "unfinished"), str), "loss": _LOSS, "notes": [str]}
 
 
 def of_result(action: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what the module `action` reported, without values of another kind than those that it reports."""
-    shape = _SHAPES.get(action)
-    return told if shape is None else _fit(told, shape)
+    fitting: Mapping[str, Any] = _fit(told, {**_COMMON, **_SHAPES.get(action, {})})
+    return fitting
 
 
 def _fit(value: Any, shape: Any) -> Any:
     if isinstance(shape, dict):
         if not isinstance(value, Mapping):
             return None
+        if _ANY in shape:
+            fitting = {name: _fit(item, shape[_ANY]) for name, item in value.items()}
+            return {name: item for name, item in fitting.items() if item is not None}
         return {name: _fit(item, shape[name]) if name in shape else item for name, item in value.items()}
     if isinstance(shape, list):
         fitting = [_fit(item, shape[0]) for item in value] if isinstance(value, list) else []

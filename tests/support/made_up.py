@@ -24,10 +24,10 @@ def changed(choice: random.Random, document: Any) -> Any:
     made = copy.deepcopy(document)
     for _ in range(choice.randint(1, 3)):
         place = made
-        while isinstance(place, dict) and place:
-            name = choice.choice(sorted(place))
+        while isinstance(place, dict | list) and place:
+            name = choice.choice(sorted(place) if isinstance(place, dict) else range(len(place)))
             inner = place[name]
-            if isinstance(inner, dict) and inner and choice.random() < 0.7:
+            if isinstance(inner, dict | list) and inner and choice.random() < 0.7:
                 place = inner
                 continue
             if choice.random() < 0.3:

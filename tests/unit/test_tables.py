@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from namaskah_deploy import backup_tables, launch, preview, resume, tables
+from namaskah_deploy import backup_tables, launch, loss, outcome, preview, resume, summary, tables
 from namaskah_deploy.errors import Refused
 from namaskah_deploy.events import HostResult, Retry, parse
 from namaskah_deploy.redact import Redactor
-from namaskah_deploy.request import Kind
+from namaskah_deploy.report import Part, Report, Result, facts
+from namaskah_deploy.request import Kind, Request
 from tests.support import made_up
 from tests.support.told import LEASE, LIVE, STATE
 
@@ -118,17 +123,25 @@ def test_what_pruning_would_remove_is_said_before_the_question() -> None:
     ]
 
 
+def heard(choice: random.Random, action: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is read of the answers of two hosts, which are `told` with something else in them."""
+    answers = {host: made_up.changed(choice, {"changed": True, "result": told}) for host in ("web1", "web2")}
+    return {host: heard_once(action, **answer)["web1"] for host, answer in answers.items()}
+
+
+def heard_once(action: str, result: object = None, **more: object) -> dict[str, Any]:
+    """Return what is read of the answer of one host."""
+    data = {"host": "web1", "task": "t", "role": "r", "task_action": action, "res": {"result": result, **more}}
+    event = parse({"event": "runner_on_ok", "event_data": data})
+    assert isinstance(event, HostResult)
+    return {event.host: event.result or {}}
+
+
 def check_made_up(count: int) -> None:
     """Whatever hosts answer, through the events of a run and into every table and line."""
     choice, console = made_up.chance(21), Console(file=io.StringIO(), width=200)
     for _ in range(count):
-        hosts: dict[str, Any] = {}
-        for host in ("web1", "web2"):
-            answer = made_up.changed(choice, {"res": {"changed": True, "result": FULL}})
-            data = {"host": host, "task": "t", "role": "r", "task_action": "namaskah_status", **answer}
-            event = parse({"event": "runner_on_ok", "event_data": data})
-            assert isinstance(event, HostResult)
-            hosts[host] = event.result or {}
+        hosts = heard(choice, "namaskah_status", FULL)
         for kind in (Kind.STATUS, Kind.RELEASES, Kind.PLAN, Kind.BACKUPS, Kind.BACKUPS_SHOW, Kind.BACKUPS_PRUNE):
             tables.show(kind, hosts, console)
         tables.lease(hosts, console)
@@ -138,6 +151,63 @@ def check_made_up(count: int) -> None:
         assert all([*backup_tables.lines(hosts), *preview.lines(hosts, ""), *resume.lines("production", hosts)])
 
 
+def check_databases(count: int) -> None:
+    """Whatever hosts answer of their database, it is told before the question and at the end of a run."""
+    choice = made_up.chance(22)
+    for _ in range(count):
+        for told in heard(choice, "namaskah_schema", SCHEMA).values():
+            assert all(preview.schema_lines(told, reverse=choice.random() < 0.5))
+        assert all(loss.lines(heard(choice, "namaskah_restore", RESTORE)))
+        results = [
+            Result(host, action.removeprefix("namaskah_"), action, told)
+            for action, answer in ANSWERS.items()
+            for host, told in heard(choice, action, answer).items()
+        ]
+        part = replace(NOTHING, results=(*results, *(replace(one, phase="migration") for one in results)))
+        for kind in (Kind.DEPLOY, Kind.RECOVER, Kind.RESTORE):
+            asked = Request(kind=kind, environment="production", by="ada")
+            for code in (0, 2):
+                ended = outcome.judge(asked, replace(part, code=code), part, ("web1", "web2"))
+                assert all(isinstance(line, str) for line in (ended.headline, *ended.advice))
+        moment = datetime.now(UTC)
+        made = Report(
+            run="r", request=asked, words={}, started=moment, ended=moment, part=part, recovery=part, facts=facts(part)
+        )
+        assert all(isinstance(line, str) for line in summary.lines(made, None))
+
+
+def test_what_a_host_leaves_out_of_a_loss_or_a_reversal_is_not_said_to_be_nothing() -> None:
+    (_, said, *_) = loss.lines(heard_once("namaskah_restore", {"loss": {"rows": {"inserted": 5, "updated": "x"}}}))
+    assert "5 rows inserted and an unknown number of updated" in said
+    told = heard_once("namaskah_schema", {"reversal": [{"name": "0002"}, 7], "ahead": [7, {}]})["web1"]
+    assert list(preview.schema_lines(told, reverse=True))[1:] == [
+        "  a migration without a name",
+        "  0002 does NOT go back: nobody told whether it does",
+    ]
+
+
+COUNTS = {"inserted": 1, "updated": 2, "deleted": 3}
+SCHEMA = {
+    "schema": "one migration ahead", "breaking": True, "unseen": ["0002"], "ahead": [
+        {"name": "0002", "statements": [{"sql": "DROP TABLE a"}], "older_code_fails_on": ["a"]}],
+    "reversal": [{"name": "0002", "impossible": "it has no reverse"}],
+}  # fmt: skip
+RESTORE = {
+    "backup": "b1", "notes": ["a note"], "phase": "swapped", "loss": {
+        "from": "2026-01-01T00:00:00Z", "rows": COUNTS, "tables": {"a": COUNTS, "b": COUNTS}, "files": ["a.csv"],
+        "sums": [{"table": "a", "groups": [{"day": 1, "total": 2}]}], "folder": "/var/backups/lost"},
+}  # fmt: skip
+ANSWERS: dict[str, Any] = {
+    "namaskah_migrate": {"applied": ["0002"], "reversed": ["0003"], "unknown": "", "schema": "breaking",
+                         "undo": ["migrate back"], "fewer_told": ["table a: 5 rows in the backup, 0 now"]},
+    "namaskah_backup": {"id": "b1", "counts": {"a": 5}, "database": {"file": "x"}, "archive": {"files": 1}},
+    "namaskah_preflight": {"complaints": [{"check": "lease", "why": "held"}]},
+    "namaskah_weigh": {"concluded": True, "left_out": ["web3"]},
+    "namaskah_drain": {"drained": True}, "namaskah_activate": {"release": "r2", "from": "r1"},
+    "namaskah_recover": {"state": "returned", "serving": "r1", "why": "", "notes": ["x"]},
+    "namaskah_restore": RESTORE, "namaskah_status": {"confirmed_doubt": "x"},
+}  # fmt: skip
+NOTHING = Part((), (), (), (), ("web1",), 0, stopped=False, completed=True)
 WORKER = {"program": "python", "pid": 7}
 UNFINISHED = {"run": "run-1", "by": "ada", "since": "s", "kind": "deploy", "tag": "v2", "commit": "c", "phase": "p",
               "state": "works", "switch": "armed", "returns_in": 7, "workers": [WORKER], "silent": 3, "expires_in": 9,
@@ -152,6 +222,15 @@ def test_made_up_answers_of_hosts_are_shown() -> None:
 @pytest.mark.soak
 def test_many_made_up_answers_of_hosts_are_shown() -> None:
     check_made_up(10_000)
+
+
+def test_made_up_answers_about_databases_are_told() -> None:
+    check_databases(100)
+
+
+@pytest.mark.soak
+def test_many_made_up_answers_about_databases_are_told() -> None:
+    check_databases(10_000)
 
 
 @pytest.mark.parametrize("spoil", [{"attempts": "x"}, {"attempts": 1e999}, {"result": 1}, {"failure": 7}, [1], "x", 5])
