@@ -51,8 +51,8 @@ def _fit(value: Any, shape: Any) -> Any:
         if not isinstance(value, Mapping):
             return None
         if _ANY in shape:
-            fitting = {name: _fit(item, shape[_ANY]) for name, item in value.items()}
-            return {name: item for name, item in fitting.items() if item is not None}
+            known = {name: _fit(item, shape[_ANY]) for name, item in value.items()}
+            return {name: item for name, item in known.items() if item is not None}
         return {name: _fit(item, shape[name]) if name in shape else item for name, item in value.items()}
     if isinstance(shape, list):
         fitting = [_fit(item, shape[0]) for item in value] if isinstance(value, list) else []

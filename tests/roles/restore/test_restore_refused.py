@@ -166,7 +166,8 @@ def test_a_restore_waits_for_the_end_of_one_that_was_cut_off(shop: Cluster, rest
     restores.prepare("")
     record = records.unfinished(restores.asked())
     assert record is not None
-    records.write(restores.asked(), record, "swapping")
+    asked = restores.asked()
+    records.write(asked, {**record, "old": asked.scratch("aside")}, "swapping")
     with pytest.raises(Failure) as caught:
         restores.prepare("")
     assert "is swapping" in caught.value.why

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from ansible.module_utils.namaskah_backups.manifest import ID
 from ansible.module_utils.namaskah_backups.room import utc
 from ansible.module_utils.namaskah_host import journal
 from ansible.module_utils.namaskah_host.failure import Failure
-from ansible.module_utils.namaskah_host.files import read_json, write_json
+from ansible.module_utils.namaskah_host.files import Damaged, read_record, write_json
+from ansible.module_utils.namaskah_host.foreign import brief
 
 from .settings import Asked
 
@@ -31,14 +34,53 @@ _SHOWN = (
 )
 FINAL = ("confirmed", "returned", "abandoned")
 Record = dict[str, Any]
+_TEXTS = dict.fromkeys(("id", "backup", "live", "new", "reference", "release", "phase"), (str,))
+_NEEDED = {**_TEXTS, "live_oid": (int,), "notes": (list,), "moments": (dict,)}
+_FURTHER = {
+    **dict.fromkeys(("old", "aside", "kept", "since"), (str,)),
+    **dict.fromkeys(("loss", "seconds", "written_meanwhile"), (dict,)),
+    "new_oid": (int,),
+    "final": (bool,),
+    "held_off_ms": (int, float),
+}
+_LATER = {  # what is there from a phase on; an abandoned one may have come to none of it
+    **dict.fromkeys(("ready",), ("new_oid",)),
+    **dict.fromkeys(("swapping", "swapped", "returning", "confirmed", "returned"), ("new_oid", "old")),
+}
+_PHASES = {"restoring", "abandoned", *_LATER}
+_SNAPSHOT = re.compile(r"\d{1,20}:\d{1,20}:[\d,]*", re.ASCII)
+_NEXT = (
+    "look who wrote it; see by psql that the live database is there and lets clients in, then move its folder away: "
+    "what it says is not read any more, and a database that it set aside stays until somebody drops it"
+)
 
 
 def all_of(asked: Asked) -> list[Record]:
-    """Every restore, oldest first."""
+    """Every restore, oldest first. Raises Damaged: nobody knows then which database is whose."""
     if not asked.folder.is_dir():
         return []
     paths = sorted(path for path in asked.folder.iterdir() if ID.fullmatch(path.name))
-    return [record for path in paths if (record := read_json(path / FILE)) is not None]
+    return [record for path in paths if (record := _read(path / FILE)) is not None]
+
+
+def _read(path: Path) -> Record | None:
+    """The record at `path`, with all that its phase needs; None where there is none. Raises Damaged."""
+    record = read_record(path, _NEEDED, _FURTHER, _NEXT)
+    if record is None:
+        return None
+    phase, moments = record["phase"], record["moments"]
+    missing = [name for name in _LATER.get(phase, ()) if name not in record]
+    wrong = (
+        (record["id"] != path.parent.name, f"it is of restore {brief(record['id'])}"),
+        (phase not in _PHASES, f"phase is {brief(phase)}"),
+        (not isinstance(moments.get(phase), str), f"moments is {brief(json.dumps(moments))}"),
+        (bool(missing), f"it lacks {', '.join(missing)}"),
+        ("since" in record and not _SNAPSHOT.fullmatch(record["since"]), "since is no snapshot"),
+    )
+    for holds, why in wrong:
+        if holds:
+            raise Damaged(path, why, _NEXT)
+    return record
 
 
 def unfinished(asked: Asked) -> Record | None:
