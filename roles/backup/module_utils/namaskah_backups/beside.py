@@ -11,6 +11,8 @@ from typing import Any
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
 
+from . import shape
+
 
 def write(path: Path, record: Mapping[str, Any]) -> None:
     """Replace the record at `path`, in a backup's folder, atomically and durably."""
@@ -22,9 +24,12 @@ def read(path: Path) -> dict[str, Any] | None:
     try:
         text = path.read_text(encoding="utf-8")
         record: dict[str, Any] = json.loads(text)["record"]
-        if text == _text(path, record):
+        if text != _text(path, record):
+            why = f"{path.name} differs from its hash, or is of another backup"
+        elif unfit := shape.wrong(record, shape.BESIDE[path.name]):
+            why = f"{path.name} is no record: {unfit}"
+        else:
             return record
-        why = f"{path.name} differs from its hash, or is of another backup"
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.files import write_text
 
-from . import beside
+from . import beside, shape
 from .dump import checksum
 
 FILE = "manifest.json"
@@ -26,7 +26,6 @@ PIN = "pin.json"  # that somebody wants it kept; see pins.py
 WARM = "warm.json"  # that its proved copy is kept as a database; see warm.py
 COPIES = "copies.json"  # what is known of copies elsewhere; see copies.py
 NO_MANIFEST = "it has no manifest"
-_PARTS = ("files", "proof", "run", "live")
 _BESIDE = {FILE, SEAL, PROOF, PIN, WARM, COPIES}
 _HALF = re.compile(r"\.(?:proof|pin|warm|copies)\.json\.\d+\.new")  # what a killed writer of a record leaves
 
@@ -61,8 +60,10 @@ def read(folder: Path) -> Backup | None:
     try:
         data = path.read_bytes()
         content = json.loads(data)
-        if content["format"] != FORMAT or content["id"] != folder.name or not _is_whole(content):
+        if content["format"] != FORMAT or content["id"] != folder.name:
             raise _damaged(path, "it is of another format, or of another backup")
+        if why := _unfit(content):
+            raise _damaged(path, why)
         _check_seal(folder, content, hashlib.sha256(data).hexdigest())
         proof = _later_proof(folder, hashlib.sha256(data).hexdigest()) or content["proof"]
         return Backup(folder, content, hashlib.sha256(data).hexdigest(), proof)
@@ -72,21 +73,23 @@ def read(folder: Path) -> Backup | None:
         raise _damaged(path, f"it is not a manifest: {error}") from error
 
 
-def _is_whole(content: dict[str, Any]) -> bool:
-    """Whether what everybody reads of a manifest is of its kind. Raises KeyError, TypeError or ValueError as well."""
-    dated = datetime.fromisoformat(content["started"]).tzinfo is not None
+def _unfit(content: dict[str, Any]) -> str:
+    """Return what of a manifest nobody could read; "" where all can. Raises KeyError, TypeError or ValueError as well.
+
+    Its files stand in its folder: what it says of the dump or the archive is of one of them.
+    """
+    if why := shape.wrong(content, shape.MANIFEST):
+        return why
     previous = content["previous"]
-    tied = previous is None or (isinstance(previous["id"], str) and isinstance(previous["sha256"], str))
-    sized = all(
-        isinstance(entry["size"], int) and isinstance(entry["sha256"], str) for entry in content["files"].values()
-    )
-    return (
-        dated
-        and tied
-        and sized
-        and isinstance(content["number"], int)
-        and all(isinstance(content[it], dict) for it in _PARTS)
-    )
+    if previous is not None and (why := shape.wrong(previous, {"id": shape.TEXT, "sha256": shape.TEXT}, "previous")):
+        return why
+    if datetime.fromisoformat(content["started"]).tzinfo is None:
+        return "started has no time zone"
+    for part in ("database", "archive"):
+        name = content.get(part, {}).get("file")
+        if name is not None and not any(file == name or file.startswith(f"{name}/") for file in content["files"]):
+            return f"its {part} is none of its files"
+    return ""
 
 
 def _check_seal(folder: Path, content: dict[str, Any], sha256: str) -> None:

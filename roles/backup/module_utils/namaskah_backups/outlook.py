@@ -8,7 +8,7 @@ from typing import Any
 
 def seconds(proof: Mapping[str, Any]) -> float | None:
     """Seconds to restore and compare the backup again; None where no proof has measured it."""
-    if "restore_seconds" not in proof:
+    if not {"restore_seconds", "compare_seconds"} <= proof.keys():
         return None
     return float(proof["restore_seconds"]) + float(proof["compare_seconds"])
 
