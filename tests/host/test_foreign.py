@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -88,6 +89,18 @@ def test_json_of_another_form_is_told_in_words(
         observed.running_processes(other_user)
     monkeypatch.setattr(managers, "PM2", program(tmp_path, f"printf '%s' '{told}'"))
     with pytest.raises(Failure, match="was to print"):
+        managers.Pm2(other_user).unit(SimpleNamespace(name="web"), "blue")  # type: ignore[arg-type]  # its name alone
+
+
+@pytest.mark.parametrize("told", [
+    {"name": ["x"]}, {"pid": [7]}, {"pid": "x"}, {"pm2_env": 5}, {"pm2_env": {"status": [1], "restart_time": 1e999}},
+])  # fmt: skip
+def test_an_odd_entry_of_pm2_is_told_in_words(
+    tmp_path: Path, other_user: Any, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    good = {"name": "shop-web-blue", "pid": 7, "pm2_env": {"status": "online", "restart_time": 0}}
+    monkeypatch.setattr(managers, "PM2", program(tmp_path, f"echo '{json.dumps([{**good, **told}])}'"))
+    with pytest.raises(Failure, match="was to tell") if "name" not in told else contextlib.nullcontext():
         managers.Pm2(other_user).unit(SimpleNamespace(name="web"), "blue")  # type: ignore[arg-type]  # its name alone
 
 

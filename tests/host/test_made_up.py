@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.namaskah_host import content, drain, guard, health, lease, pausing, switch, unfinished
+from ansible.module_utils.namaskah_checks.host import chosen_static
+from ansible.module_utils.namaskah_checks.outcome import CheckFailed
+from ansible.module_utils.namaskah_host import (
+    content,
+    drain,
+    guard,
+    health,
+    lease,
+    pausing,
+    switch,
+    unfinished,
+)
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.release import Release, records_of
@@ -180,6 +191,25 @@ def check_answers(agreed: Contract, count: int) -> None:
     assert good > count / 20
 
 
+def check_static(agreed: Contract, count: int) -> None:
+    """The list of a release's static files, as the check of the front reads it."""
+    choice, read = made_up.chance(32), 0
+    release, asked = Release(agreed, RELEASE), Contract({**agreed.raw, "static_root": "static", "static_url": "/s/"})
+    agreed.current.symlink_to(release.folder)
+    for _ in range(count):
+        (release.folder / ".namaskah" / "static.json").write_bytes(made_up.text(choice, {"a.css": "x", "b.js": "y"}))
+        with contextlib.suppress(CheckFailed):
+            found = chosen_static(asked, 1, ["a.css"])
+            assert found is not None
+            assert all(isinstance(sha256, str) for sha256 in found.files.values())
+            read += 1
+    assert read > count / 50
+
+
+def test_a_made_up_list_of_static_files_is_read_or_refused(agreed: Contract) -> None:
+    check_static(agreed, 300)
+
+
 def test_a_made_up_switch_is_read_or_refused(agreed: Contract) -> None:
     check_switches(agreed, 300)
 
@@ -215,8 +245,6 @@ def test_a_made_up_health_answer_is_judged(agreed: Contract) -> None:
 
 
 @pytest.mark.soak
-def test_many_made_up_records_and_answers(agreed: Contract) -> None:
-    check_switches(agreed, MANY)
-    check_records(agreed, MANY)
-    check_releases(agreed, MANY)
-    check_answers(agreed, MANY)
+@pytest.mark.parametrize("check", [check_switches, check_records, check_releases, check_answers, check_static])
+def test_many_made_up_records_and_answers(agreed: Contract, check: Callable[[Contract, int], None]) -> None:
+    check(agreed, MANY)

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 ODD: tuple[Any, ...] = (
-    None, True, 0, -1, 1e999, 10**30, "", "x", "\u2028\x1b[2J", "A" * 5000, [], [1], [[]], {}, {"": None},
+    None, True, 0, -1, 1e999, 10**30, "", "x", "\u2028\x1b[2J", "\0", "A" * 5000, [], [1], [[]], {}, {"": None},
     {"a": {"b": 1}},
 )  # fmt: skip
 BYTES = (b"", b"\0", b"\xff\xfe", b"{", b"[" * 100_000, b'"' + b"A" * 70_000, b"null", b"NaN", b"1" * 5000)

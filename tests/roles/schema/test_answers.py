@@ -11,12 +11,13 @@ import pytest
 from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 from ansible.module_utils.namaskah_host.foreign import lines
-from ansible.module_utils.namaskah_schema import answers
+from ansible.module_utils.namaskah_schema import answers, session
 from ansible.module_utils.namaskah_schema.answers import Answer
 from ansible.module_utils.namaskah_schema.history import read_known, read_pending
 from ansible.module_utils.namaskah_schema.judgement import Judgement
 from ansible.module_utils.namaskah_schema.statements import judge, tables
 
+from tests.support import made_up
 from tests.support.contracts import ROLE, contract
 
 PRESETS = sorted(file.stem for file in ROLE.glob("presets/*.yml"))
@@ -112,6 +113,33 @@ def check_lines(count: int) -> None:
             assert len(read_pending(one, text)) <= len(lines(text))
         judge(text, Judgement())
         tables(text)
+
+
+ROWS = {"rows": [["public", "a", True, 5], ["public", "b", False, None]]}
+
+
+def check_rows(count: int) -> None:
+    """Whatever the session's program prints, it is rows of one length or an error in words."""
+    choice, read = made_up.chance(26), 0
+    for _ in range(count):
+        raw = made_up.text(choice, choice.choice([ROWS, {"error": "x"}, {"level": "info", "error": None, "rows": 5}]))
+        told = session._parsed(raw.decode(errors="replace"))
+        assert told.keys() in ({"rows"}, {"error"})
+        if "rows" in told:
+            assert len({len(row) for row in told["rows"]}) < 2
+            read += bool(told["rows"])
+        else:
+            assert told["error"]
+    assert read > count / 50
+
+
+def test_made_up_rows_of_a_session_are_read_or_refused() -> None:
+    check_rows(300)
+
+
+@pytest.mark.soak
+def test_many_made_up_rows_of_a_session_are_read_or_refused() -> None:
+    check_rows(10_000)
 
 
 def test_made_up_answers_are_read_or_refused() -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from ansible.module_utils.namaskah_schema.condition import always
 from ansible.module_utils.namaskah_schema.judgement import Judgement
-from ansible.module_utils.namaskah_schema.sql import statements
+from ansible.module_utils.namaskah_schema.sql import Token, statements
 from ansible.module_utils.namaskah_schema.statements import judge
+
+from tests.support import made_up
 
 MIB = 2**20
 BIG = {
@@ -327,6 +330,41 @@ def test_a_condition_that_every_row_meets(condition: str, every: bool) -> None:
         assert ("destroys" in levels) == every, text
     unknown = judge("DELETE FROM shop_order WHERE code IS NOT NULL", Judgement())
     assert "destroys" in unknown[0].levels
+
+
+PARTS = [
+    "(", ")", "(", ")", "true", "false", "NOT", "NULL", "IS", "AND", "OR", "id", "code", "=", "<>", ">=", "1", "'a'",
+    "DISTINCT", "FROM", "RETURNING", "WHERE", "BETWEEN", "SELECT", ",", ";", "--", "$$", '"', "\u2028", "\0", "CASE",
+]  # fmt: skip
+
+
+def check_conditions(count: int) -> None:
+    """Whatever stands behind a WHERE, it is judged to an end; and parentheses around the whole change nothing."""
+    choice = made_up.chance(25)
+    known = {"shop_order": {**BIG["shop_order"], "required": ["id"]}}
+    for _ in range(count):
+        text = " ".join(choice.choices(PARTS, k=choice.randint(0, 20)))
+        judge(f"DELETE FROM shop_order WHERE {text}", Judgement(known))  # noqa: S608 - it is read, and never run
+        found = statements(text)
+        tokens = found[0].tokens if found else []
+        if tokens and not {"(", ")"} & {token.text for token in tokens}:
+            around = [Token("mark", "("), *tokens, Token("mark", ")")]
+            assert always(around, ["id"]) == always(tokens, ["id"]), text
+
+
+def test_made_up_conditions_are_judged() -> None:
+    check_conditions(300)
+
+
+@pytest.mark.soak
+def test_many_made_up_conditions_are_judged() -> None:
+    check_conditions(10_000)
+
+
+@pytest.mark.parametrize("text", ["(", "(1=2 OR ", "NOT (", "(1=1 AND (id=1 OR "])
+def test_a_deep_condition_is_judged(text: str) -> None:
+    deep = f"DELETE FROM shop_order WHERE {text * 3000} id = 1 {')' * text.count('(') * 3000}"  # noqa: S608 - see above
+    judge(deep, Judgement())
 
 
 @pytest.mark.parametrize(

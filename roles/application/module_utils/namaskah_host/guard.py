@@ -155,7 +155,7 @@ def watched(contract: Contract, switch: switches.Switch) -> bool:
     try:
         seen = read_json(contract.root / "watch.json") or {}
         words = Path(f"/proc/{seen['pid']}/cmdline").read_bytes().split(b"\0")
-    except (Failure, OSError, LookupError, TypeError):
+    except (Failure, OSError, LookupError, TypeError, ValueError):
         return False
     return (seen.get("run"), seen.get("boot")) == (switch.run, switches.boot_id()) and {
         b"watch",

@@ -173,10 +173,10 @@ class Pm2(Manager):
             waiting = facts["status"] == "waiting restart"
             return Unit(
                 waiting or facts["status"] in ("online", "launching", "stopping"),
-                entry["pid"] or None,
+                int(entry["pid"] or 0) or None,
                 int(facts["restart_time"]) or int(waiting),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             why = f"it was to tell status and restart_time, and told {brief(repr(entry))}"
             raise Failure("failed", "pm2 jlist", PM2, why, "run `pm2 jlist` by hand: is it another version?") from None
 
@@ -188,7 +188,7 @@ class Pm2(Manager):
         next_step = f"as root: su -s /bin/sh {self.contract.app_user} -c 'pm2 jlist'"
         names = ("name", "pid", "pm2_env")
         told = listed(output[max(start, 0) :], names, what="pm2 jlist", program=PM2, next_step=next_step)
-        return {entry["name"]: entry for entry in told}
+        return {str(entry["name"]): entry for entry in told}
 
     def _pm2(self, words: list[str], timeout: float) -> str:
         return run(

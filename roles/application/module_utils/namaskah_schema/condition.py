@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from .sql import Token
 
+DEEPEST = 50  # levels of AND and OR within each other; what is deeper cannot be told simply
 # Words of a condition that names no column.
 CONSTANT = {"true", "false", "null", "not", "is", "between", "in", "like", "unknown", "boolean", "bool"}
 SAME = (["="], ["<", "="], [">", "="], ["is", "not", "distinct", "from"])
@@ -26,17 +27,19 @@ def condition(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-def always(tokens: Sequence[Token], required: Collection[str] | None) -> bool:
+def always(tokens: Sequence[Token], required: Collection[str] | None, deepest: int = DEEPEST) -> bool:
     """Whether every row meets it; `required` are the columns that are never NULL, None where nobody knows.
 
     One that names no column is taken for true: nobody writes it to delete nothing, but for a plain FALSE.
     """
+    if not deepest:
+        return False
     while tokens and tokens[0] == Token("mark", "(") and 0 not in _depths(tokens)[:-1]:
         tokens = tokens[1:-1]
     for word, enough in (("or", any), ("and", all)):
         parts = _divided(tokens, word)
         if len(parts) > 1:
-            return enough(bool(part) and always(part, required) for part in parts)
+            return enough(bool(part) and always(part, required, deepest - 1) for part in parts)
     words = [token.text for token in tokens]
     if words == ["false"]:
         return False

@@ -159,9 +159,17 @@ def _parsed(line: str) -> dict[str, Any]:
         answer = json.loads(line)
     except (ValueError, RecursionError):
         answer = None
-    if isinstance(answer, dict) and ("rows" in answer or "error" in answer):
+    if isinstance(answer, dict) and (_are_rows(answer) or (answer.keys() == {"error"} and answer["error"])):
         return answer
     return {"error": f"the release's interpreter was to answer in JSON, and printed {brief(line)!r}"}
+
+
+def _are_rows(answer: dict[str, Any]) -> bool:
+    """Whether it is a list of rows alone, all as long as the first; what a driver logs in JSON has other names."""
+    rows = answer.get("rows")
+    if answer.keys() != {"rows"} or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return False
+    return len({len(row) for row in rows}) < 2  # noqa: PLR2004 - two make a difference
 
 
 def _described(row: list[Any]) -> str:

@@ -78,7 +78,7 @@ def _locked(descriptor: int, settings: Settings) -> bool:
             )
             if settings.run.get("resume") and holder["run"] == settings.run["id"]:
                 return False
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             why = f"{locking.holders(settings.root / _LOCK)} works there"
         where = str(settings.root)
         raise Failure("refused", "A backup is being made already", where, why, "wait for its end") from None

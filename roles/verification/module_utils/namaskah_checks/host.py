@@ -59,8 +59,10 @@ def chosen_static(contract: Contract, bound: int, names: list[str]) -> StaticFil
         raise CheckFailed(f"{contract.current} names no release")
     try:
         manifest = json.loads((live.folder / ".namaskah" / "static.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckFailed(f"the list of static files of {live.id} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or not all(isinstance(sha256, str) for sha256 in manifest.values()):
+        raise CheckFailed(f"the list of static files of {live.id} is no list of files with their hashes")
     return StaticFiles(contract.static_url, sample(manifest, bound, names, live.id), len(manifest))
 
 
