@@ -65,7 +65,7 @@ def test_no_made_up_word_brings_a_forbidden_character_through() -> None:
     "git://127.0.0.1:9418/app.git", "/srv/git/app.git", "file:///srv/git/app.git", "ssh://git@[fd00::1]:22/app.git",
     "git@ssh.git.example:v3/org/My%20Project/repo", "https://git@git.example/app.git", "git@[fd00::1]:app.git",
     "git@git.example:team/app@v2.git", "https://git.example/org/My%20Project/_git/repo", "host-alias:app.git",
-    "/srv/a:b@c/app.git",
+    "/srv/a:b@c/app.git", "host-alias:team/app@v2.git", "host-alias:team/sub/app@v2.git",
 ])  # fmt: skip
 def test_address_is_allowed(address: str) -> None:
     assert check_repository(address) == address
@@ -90,7 +90,8 @@ SECRET = [
     "x:sentinel@git.example:app.git", "x:sent/sentinel@git.example/app.git", "git@h:sentinel@git.example/app.git",
     "sentinel:x@git.example:app.git", "ssh://x:sentinel@git.example/app.git", "git://sentinel@git.example/app.git",
     "https://x:sen tinel\nsentinel@git.example/app.git", "https://sentinel%3Ax@git.example/app.git",
-    "ftp://x:sentinel@git.example/app.git", "git+https://sentinel@git.example/app.git",
+    "x:sent/sentinel@git.example", "x:sentinel@app.git", "x:a/sentinel@b@app.git", "x:a/sentinel@git.example:app.git",
+    "x:a/sentinel@git.example/app@v2.git", "x:a/sentinel@.git", "ftp://x:sentinel@git.example/app.git", "git+https://sentinel@git.example/app.git",
 ]  # fmt: skip
 
 

@@ -15,8 +15,11 @@ _PATH = r"[0-9A-Za-z._~/@:+%-]*"
 _URL = re.compile(rf"(?P<scheme>ssh|git|https?)://{_USER}{_HOST}(?::(?P<port>\d{{1,5}}))?(?P<path>/{_PATH})")
 _FOLDER = re.compile(r"(?:file://)?(?P<path>/[^\x00-\x1f\x7f]*)")
 # What scp takes; `transport::address` would have git run a program (gitremote-helpers(7)).
-# In its path an @ may stand behind a / where a user was given: else what stands before it may be a password.
-_SCP = re.compile(rf"{_USER}{_HOST}:(?P<path>(?!:|//)[0-9A-Za-z._~/+%-]+(?(user)(?:(?<=/)[0-9A-Za-z._~/@+%-]+)?))")
+# In its path an @ may stand behind a / where a user was given: else what stands before it may be a password. Without a
+# user it may in the last name, if that ends in .git: what stands behind a login is no host of such a name.
+_NAME = r"[0-9A-Za-z._~+%-]+"
+_AT = rf"(?(user)(?:(?<=/)[0-9A-Za-z._~/@+%-]+)?|(?:(?<=/){_NAME}@{_NAME}\.git)?)"
+_SCP = re.compile(rf"{_USER}{_HOST}:(?P<path>(?!:|//)[0-9A-Za-z._~/+%-]+{_AT})")
 # What is written like a scheme may be a token as well, so only known ones are told from it.
 _LOGIN = re.compile(r"(?P<scheme>(?i:git\+)?(?i:https?|ssh|git|file|ftp):/{1,2})?(?P<login>[^/].*)@", re.DOTALL)
 _TAKES_LOGIN = "use an ssh key or a git credential helper, and leave out what stands before the @"
