@@ -187,20 +187,21 @@ def value(host: FolderHost, release: str) -> str:
 
 @pytest.mark.fault("git: requirement is a path", ends="found")
 def test_two_commits_whose_wheel_differs_run_their_own(host: FolderHost) -> None:
-    """The second release ran the first one's packages, and every check agreed."""
+    """The second release ran the first one's packages, and every check agreed. In UTF-16 pip reads it as well."""
     found = []
+    (host.source / "more.txt").write_text(f"./vendor/{WHEEL}\n")
     for text in ("ONE", "TWO"):
         wheel(host.source / "vendor" / WHEEL, text)
-        run = host.run(with_requirement(host, f"./vendor/{WHEEL}\n"))
+        run = host.run(with_requirement(host, "# as an editor of Windows writes it\r\n-r more.txt\r\n", "utf-16"))
         Build(host.contract, run).prepare()
         found.append(run["release"])
     assert [value(host, release) for release in found] == ["ONE", "TWO"]
 
 
-def with_requirement(host: FolderHost, text: str) -> str:
+def with_requirement(host: FolderHost, text: str, encoding: str = "utf-8") -> str:
     """Commit a version with these requirements; return its commit."""
     host.commit("good")
-    (host.source / "requirements.txt").write_text(text)
+    (host.source / "requirements.txt").write_bytes(text.encode(encoding))
     host._git("-C", str(host.source), "add", "--all")
     host._git("-C", str(host.source), "commit", "--quiet", "--message", "a requirement")
     return host._git("-C", str(host.source), "rev-parse", "HEAD")
