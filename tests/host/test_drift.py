@@ -172,17 +172,17 @@ def test_each_difference_is_overridden_by_its_own_name_alone(
 @pytest.mark.fault("git: tag moved", ends="found")
 def test_a_tag_that_was_moved_or_removed_is_told(host: FolderHost) -> None:
     release = live(host)
-    release.mark("live", tag="v1")
+    release.mark("live", tag="v1.2.3+build.5")
     git = ["git", "-C", str(host.source)]
-    subprocess.run([*git, "tag", "v1"], check=True)
+    subprocess.run([*git, "tag", "v1.2.3+build.5"], check=True)
     assert drift.of_tag(host.contract) == []
     host.commit("good")
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    subprocess.run([*git, *identity, "tag", "--force", "--annotate", "--message", "m", "v1"], check=True)
+    subprocess.run([*git, *identity, "tag", "--force", "--annotate", "--message", "m", "v1.2.3+build.5"], check=True)
     (moved,) = drift.of_tag(host.contract)
     assert "on the remote now" in str(moved)
     assert moved.name == "drift-tag"
-    subprocess.run([*git, "tag", "--delete", "v1"], check=True, capture_output=True)
+    subprocess.run([*git, "tag", "--delete", "v1.2.3+build.5"], check=True, capture_output=True)
     assert "not on the remote any more" in drift.of_tag(host.contract)[0].what
 
 

@@ -45,7 +45,7 @@ def resolve(tmp_path: Path, remote: Remote) -> Resolver:
 
 def test_branch_tags_and_commits_are_resolved_on_the_remote(remote: Remote, resolve: Resolver) -> None:
     first = remote.git("rev-parse", "HEAD")
-    remote.git("tag", "light")
+    remote.git("tag", "v1.2.3+build.5")
     remote.git("tag", "--annotate", "--message", "m", "v1")
     remote.git("tag", "--annotate", "--message", "tag of a tag", "nested", "v1")
     second = remote.commit("Second \x1b[31mred\u202e")
@@ -55,10 +55,11 @@ def test_branch_tags_and_commits_are_resolved_on_the_remote(remote: Remote, reso
     assert branch["subject"] == r"Second \x1b[31mred\u202e"
     assert branch["author"] == "Asha"
     assert [entry["commit"] for entry in branch["range"]["added"]] == [second]
-    for tag in ("light", "v1", "nested", "refs/tags/v1"):
+    for tag in ("v1.2.3+build.5", "v1", "nested", "refs/tags/v1"):
         found = resolve.result(tag)
         assert (found["commit"], found["kind"], found["tag"]) == (first, "tag", tag.removeprefix("refs/tags/"))
-        assert found["tags"] == ["light", "nested", "v1"]
+        assert re.fullmatch(r"\d{8}T\d{6}Z-" + first[:12], found["release"])  # no folder is named after a tag
+        assert found["tags"] == ["nested", "v1", "v1.2.3+build.5"]
     assert resolve.result(first)["kind"] == "commit"
     back = resolve.result(first, since=second)["range"]
     assert ([entry["commit"] for entry in back["removed"]], back["added_total"]) == ([second], 0)

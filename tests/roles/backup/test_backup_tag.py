@@ -78,8 +78,11 @@ def test_annotated_tag_is_pushed_without_an_identity(tag: Tagger) -> None:
 
 
 def test_two_tags_in_one_second_are_two(tag: Tagger) -> None:
-    played = tag(tag.task("First"), tag.task("Second"))
+    played = tag(tag.task("First"), tag.task("Second", facts={"Released-Tag": "v1.2.3+build.5"}))
     names = {played.result(name)["backup_tag"] for name in ("First", "Second")}
+    second = f"refs/tags/{played.result('Second')['backup_tag']}"
+    asked = ["for-each-ref", "--format=%(contents:trailers:key=Released-Tag,valueonly)", second]
+    assert tag.remote.git(*asked, place=tag.remote.bare) == "v1.2.3+build.5"
     assert len(names) == 2
     assert set(tag.tags()) == names
 
