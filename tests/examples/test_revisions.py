@@ -226,6 +226,22 @@ def test_a_command_that_ends_well_and_applies_nothing_ends_no_release_well(proje
         Gate(project.contract, project.prepared({**START, **revision("0002", "0001", add("x"))})).apply()
 
 
+def test_a_project_in_a_folder_of_its_repository_is_asked_there(project: SmallProject) -> None:
+    """As docs/guides/migrations.md shows: the commands of the inventory alone say where it lies."""
+    alembic = ["{venv}/bin/alembic", "-c", "backend/alembic.ini"]
+    project.settings |= {
+        "answer_command": ["{venv}/bin/python", "-", "-c", "backend/alembic.ini"],
+        "migrate_command": [*alembic, "upgrade", "head"],
+        "reverse_command": [*alembic, "downgrade", "{before}"],
+    }
+    project.files = {}
+    files = {**FILES, **START, **revision("0002", "0001", add("x"), back=drop("x"))}
+    assert project.migrate({f"backend/{path}": text for path, text in files.items()})["applied"] == ["0002"]
+    assert "x" in columns(project)
+    first = all_of(project.contract)[0]
+    assert [one.name for one in difference.compare(project.contract, first).ahead] == ["0002"]
+
+
 def test_commands_of_an_inventory_go_on_and_leave_the_last_word_to_the_one_that_migrates(
     project: SmallProject,
 ) -> None:

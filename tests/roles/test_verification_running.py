@@ -13,6 +13,8 @@ import pytest
 from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_checks.settle import settle
 from ansible.module_utils.namaskah_checks.verification import verify as verify_with
+from ansible.module_utils.namaskah_host import drift
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.files import point
 from ansible.module_utils.namaskah_host.observed import running_processes
 
@@ -75,6 +77,33 @@ def test_current_pointed_elsewhere_without_a_restart_fails(host: SmallHost) -> N
     old.take(instance.name)
     point(host.contract.current, f"releases/{old.id}")
     assert verify(host)[1] is None
+
+
+@pytest.mark.fault("drift: stale process", ends="found", where="an application in a folder of its repository")
+def test_an_application_in_a_folder_of_its_repository_is_proved_there(
+    host: SmallHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its services change into that folder, as gunicorn does with --chdir."""
+    words = ["/bin/sh", "-c", 'cd backend && exec "$0" -B ../program.py', "{venv}/bin/python"]
+    services = {name: {**service, "command": words} for name, service in host.contract.raw["services"].items()}
+    monkeypatch.setattr(host, "contract", Contract({**host.contract.raw, "services": services}))
+    (host.remote.clone / "backend").mkdir()
+    (host.remote.clone / "backend" / "mode").write_text("good")
+    release = host.prepare("good")
+    instance = host.go_live(release)
+    (process, *_) = [one for one in running_processes(host.contract) if one["cwd"] == f"{release.folder}/backend"]
+    assert process["environment"]["NAMASKAH_RELEASE"] == release.id
+    assert verify(host, release=release.id)[1] is None
+    assert list(drift.of_processes(host.contract, instance)) == []
+    new = host.prepare("good")
+    new.take(instance.name)
+    point(host.contract.current, f"releases/{new.id}")
+    stale = f"runs from {release.folder}/backend, not from {new.folder}"
+    assert stale in why(host)
+    told = [what for _, what in drift.of_processes(host.contract, host.live())]
+    assert len([what for what in told if stale in what]) == 2, told
+    release.take(instance.name)
+    point(host.contract.current, f"releases/{release.id}")
 
 
 def test_another_release_than_expected_fails(host: SmallHost) -> None:
