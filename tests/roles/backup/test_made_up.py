@@ -99,6 +99,22 @@ def check(root: Path, count: int) -> None:
     assert read > count / 20
 
 
+@pytest.mark.parametrize(("changed", "why"), [
+    ({"rooms": [{"free": None, "needed": 5}]}, "an entry of rooms lacks folder"),
+    ({"migrations": [["0001"]]}, "migrations is"),
+    ({"file": "../dump"}, "its database is none of its files"),
+    ({"fingerprint": {}}, "fingerprint lacks tables"),
+])  # fmt: skip
+def test_a_manifest_whose_database_is_of_another_shape_is_damaged(
+    tmp_path: Path, changed: dict[str, Any], why: str
+) -> None:
+    whole = content(ODD, 1)
+    whole["database"].update(changed)
+    (tmp_path / ODD).mkdir()
+    manifest.write(tmp_path / ODD, whole)
+    assert why in manifest.listed(tmp_path)[1][0]
+
+
 def test_a_made_up_manifest_is_read_or_damaged(tmp_path: Path) -> None:
     check(tmp_path, 300)
 

@@ -38,10 +38,18 @@ _FINGERPRINT = {
     "tables": {ANY: _rows}, "sequences": {ANY: _stand}, "objects": {ANY: [TEXT]}, "extensions": {ANY: TEXT},
     "roles": [TEXT], "large_objects": list,
 }  # fmt: skip
+
+
+def _names(value: Any) -> bool:
+    """Whether it is a list of names; None where nobody could tell them."""
+    return value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+_ROOM = {**dict.fromkeys(("folder", "elsewhere?"), (str, type(None))), "free": (int, type(None)), "needed": NUMBER}
 _DATABASE = {
     **dict.fromkeys(("file", "encoding", "collate", "ctype", "provider", "locale", "version"), TEXT),
     "version_num": WHOLE, "owner?": TEXT, "owners?": [TEXT], "prepared_transactions?": [TEXT], "identity?": list,
-    "rooms?": [{"free": (int, type(None))}], "migrations?": (list, type(None)), "fingerprint": _FINGERPRINT,
+    "rooms?": [_ROOM], "migrations?": _names, "fingerprint": _FINGERPRINT,
 }  # fmt: skip
 MANIFEST: dict[str, Any] = {
     **dict.fromkeys(("id", "started", "finished"), TEXT),
