@@ -18,6 +18,7 @@ from tests.support.samples.databases import Databases
 from tests.support.samples.making import Schemas
 from tests.support.samples.sample import Sample
 from tests.support.samples.site import Site
+from tests.support.small_project import SmallProject
 from tests.support.waiting import until
 
 POOLER = "/usr/sbin/pgbouncer"
@@ -59,6 +60,57 @@ def test_a_session_comes_from_every_form(ledger: Sample, places: dict[str, str],
     parsed = database_address.parse(address)
     assert parsed
     assert pooler.refusal(parsed, {}) == ""
+
+
+# An application that reads its address by means of its own: here under a name of its own.
+ENV = """
+import os
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with create_engine(os.environ["OWN_ADDRESS"], poolclass=pool.NullPool).connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+REVISION = """
+from alembic import op
+revision, down_revision = {name!r}, {before!r}
+def upgrade():
+    op.execute({sql!r})
+def downgrade():
+    pass
+"""
+FILES = {
+    "alembic.ini": "[alembic]\nscript_location = %(here)s/migrations\n", "migrations/env.py": ENV,
+    "migrations/versions/one.py": REVISION.format(name="one", before=None, sql="CREATE TABLE goods (code varchar(9))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pending_migration_is_judged_and_applied_by_every_form(
+    ledger: Sample, postgres: Databases, places: dict[str, str], tmp_path: Path, form: str
+) -> None:
+    """That a longer text is no rewrite, and how many rows there were, only a session in that database can tell."""
+    own = "postgresql+psycopg://{user}@/{name}?host={folder}".format(**places)
+    variables = {"DATABASE_URL": form.format(**places), "OWN_ADDRESS": own}
+    project = SmallProject(tmp_path / "app", ledger.environment, "asgi", FILES, variables)
+    project.switch(project.prepared({}))
+    tables = "CREATE TABLE goods (code varchar(9)); CREATE TABLE alembic_version AS SELECT 'one'::text AS version_num"
+    postgres.query(tables, own.replace("+psycopg", ""))
+    longer = REVISION.format(name="two", before="one", sql="ALTER TABLE goods ALTER code TYPE varchar(40)")
+    gate = Gate(project.contract, project.prepared({"migrations/versions/two.py": longer}), rows={"public.goods": 5})
+    found = gate.apply()
+    assert (found["applied"], found["schema"]) == (["two"], "compatible")
+    assert [note.partition(";")[0] for note in found["notes"]] == [
+        "which database the application uses was asked of env.py alone"
+    ]
+    assert found["fewer_told"] == ["table public.goods: 5 rows in the backup, 0 now"]
 
 
 @pytest.fixture
