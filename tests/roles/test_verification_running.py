@@ -83,7 +83,7 @@ def test_current_pointed_elsewhere_without_a_restart_fails(host: SmallHost) -> N
 def test_an_application_in_a_folder_of_its_repository_is_proved_there(
     host: SmallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its services change into that folder, as gunicorn does with --chdir."""
+    """Its services change into that folder, as servers do that are told to."""
     words = ["/bin/sh", "-c", 'cd backend && exec "$0" -B ../program.py', "{venv}/bin/python"]
     services = {name: {**service, "command": words} for name, service in host.contract.raw["services"].items()}
     monkeypatch.setattr(host, "contract", Contract({**host.contract.raw, "services": services}))
