@@ -17,10 +17,12 @@ from ansible.module_utils.namaskah_checks.outcome import CheckFailed
 from ansible.module_utils.namaskah_host import (
     content,
     drain,
+    drift,
     guard,
     health,
     lease,
     pausing,
+    provisioned,
     switch,
     unfinished,
 )
@@ -103,6 +105,15 @@ def read_migrations(agreed: Contract) -> None:
     records.whole(agreed)
 
 
+def read_provisioned(agreed: Contract) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(provisioned, "RECORD", str(agreed.root / "provisioned.json"))
+        patched.setattr(provisioned, "shown", lambda _: [{"Id": "shop-boot.service", "DropInPaths": "/nowhere/b"}])
+        assert all(name in drift.REMEDIES and told for name, told in provisioned.differences(agreed))
+
+
+OF_FILE = {"size": 5, "mtime_ns": 7, "sha256": "x"}
+PROVISIONED = {"files": {"/nowhere/a": {**OF_FILE, "part": "drift-front"}}, "drop_ins": {"/nowhere/b": OF_FILE}}
 STATEMENT = {"sql": "x", "lock": "", "findings": []}
 KEPT = {"commit": "c", "tag": "", "known": ["one"], "applied": ["one"], "reviewed": [
     {"name": "one", "statements": [STATEMENT]}]}  # fmt: skip
@@ -116,6 +127,7 @@ HELD: dict[str, tuple[dict[str, Any], Callable[[Contract], object]]] = {
         {"files.json": {"stat": [1], "mode": 1, "sha256": "x"}, "b": {"to": "x"}},
         lambda one: content.differences(one.root, one.root / "files.json"),
     ),
+    "provisioned.json": (PROVISIONED, read_provisioned),
     "drain.json": ({"run": "r", "by": "b", "since": "s", "found_out": []}, lambda one: drain.owed(one, {}, ["x"])),
 }
 

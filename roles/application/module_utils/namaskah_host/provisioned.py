@@ -17,6 +17,7 @@ from .failure import Failure
 from .files import read_record
 from .foreign import lines
 
+PARTS = ("drift-units", "drift-rights", "drift-front")  # the names of its differences (drift.py)
 RECORD = "/etc/namaskah/{app}/provisioned.json"
 SYSTEMCTL = "/usr/bin/systemctl"
 PROPERTIES = "Id,LoadState,UnitFileState,NeedDaemonReload,DropInPaths"
@@ -68,11 +69,23 @@ def differences(contract: Contract) -> Iterator[tuple[str, str]]:
     except Failure as damaged:
         yield "drift-units", str(damaged)
         return
+    entries = [entry for part in ("files", "drop_ins") for entry in (known or {}).get(part, {}).values()]
+    if not all(_is_of_file(entry) for entry in entries):
+        yield "drift-units", f"what {path} says of a file cannot be read: provision the host"
+        return
     for path, entry in (known or {}).get("files", {}).items():
         if (wrong := differs(Path(path), entry)) is not None:
-            yield entry["part"], f"{path} {wrong} since the host was provisioned"
+            yield entry.get("part", PARTS[0]), f"{path} {wrong} since the host was provisioned"
     if contract.process_manager == "systemd" or known is not None:
         yield from of_units(contract, known)
+
+
+def _is_of_file(entry: object) -> bool:
+    """Whether it is what is recorded of one file."""
+    if not isinstance(entry, dict) or not {"size", "mtime_ns", "sha256"} <= entry.keys():
+        return False
+    numbers = all(type(entry[name]) in (int, type(None)) for name in ("size", "mtime_ns"))
+    return numbers and type(entry["sha256"]) in (str, type(None)) and entry.get("part", PARTS[0]) in PARTS
 
 
 def differs(path: Path, known: Mapping[str, Any]) -> str | None:
