@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ import yaml
 from ansible.module_utils.namaskah_host import activation
 
 from tests.support.faults.fleet import NAMES, Fleet, fleet_in
+from tests.support.project import ROOT
 
 FAILED = 1
 AHEAD = "#!/bin/sh\nexec /bin/date --date='1 hour' \"$@\"\n"
@@ -85,6 +90,39 @@ def test_a_wrong_clock_and_another_environments_host_are_refused_together(fleet:
     said = refused(fleet)
     assert re.search(r"the clock differs from the controller's by 3(59|60)\d s \[clock\]", said), said
     assert "this host belongs to environment 'test', the inventory says 'small' [environment]" in said
+
+
+@pytest.mark.parametrize("command", ["deploy", "plan"])
+def test_a_commit_that_no_host_may_release_is_refused_on_the_controller(fleet: Fleet, command: str) -> None:
+    """It was refused by the first host that exported it: by then leases were taken and a backup was being made."""
+    link = fleet.source / "static" / "m.txt"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("/etc/passwd")
+    commit, before = fleet.hosts[NAMES[0]].commit("good"), traces(fleet)
+    link.unlink()
+    assert fleet.run(command, "small", "--ref", commit) == FAILED, fleet.said()
+    assert traces(fleet) == before
+    said = " ".join(fleet.said().split())
+    assert "static/m.txt -> /etc/passwd" in said
+    assert "namaskah_shared_paths" in said
+    assert "Traceback" not in said
+
+
+def test_a_plain_run_of_the_playbook_refuses_such_a_commit_too(fleet: Fleet) -> None:
+    """The playbook is complete without the command line."""
+    (fleet.source / "run").mkdir()
+    (fleet.source / "run" / "x").touch()
+    commit, before = fleet.hosts[NAMES[0]].commit("good"), traces(fleet)
+    shutil.rmtree(fleet.source / "run")
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", fleet.hosts_file, "playbooks/deploy.yml",
+         "-e", f"namaskah_ref={commit}"],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "it has run at its top" in " ".join(done.stdout.split()), done.stdout
+    assert traces(fleet) == before
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.namaskah_git import history, mirror, remote
+from ansible.module_utils.namaskah_git import content, history, mirror, remote
 from ansible.module_utils.namaskah_git.command import Git
 from ansible.module_utils.namaskah_git.names import check_ref, check_repository
+from ansible.module_utils.namaskah_host.contract import Contract
 from ansible.module_utils.namaskah_host.failure import Failure
 
 DOCUMENTATION = r"""
@@ -21,6 +22,7 @@ short_description: Resolve a branch, tag or commit of a git remote to exactly on
 description:
   - Runs on the controller. Asks the remote, never a local clone, and keeps a bare copy in the user's cache folder.
   - A name that is both a branch and a tag is refused; C(refs/heads/NAME) and C(refs/tags/NAME) say which one is meant.
+  - With C(contract), refuses a commit that every host would refuse when it prepares the release.
   - Makes the names of a run and of a release where none are given.
 options:
   repository: {type: str, required: true, description: Address of the repository as the controller reads it.}
@@ -28,6 +30,7 @@ options:
   since: {type: str, default: "", description: Commit that runs now; the commits between it and the ref are listed.}
   commit: {type: str, default: "", description: What this very run resolved before it died; the ref is not asked again.}
   tag: {type: str, default: "", description: With C(commit), the tag that the run was asked for.}
+  contract: {type: dict, default: {}, description: What is agreed; without it the commit's content is not looked at.}
   run_id: {type: str, default: "", description: Name of this run; made up when empty.}
   release: {type: str, default: "", description: Name of the release; made up when empty.}
   timeout: {type: int, default: 300, description: Seconds for one git command.}
@@ -68,6 +71,8 @@ def resolve(arguments: dict[str, Any]) -> dict[str, Any]:
         history.check_is_commit(copy, choice.target, repository)
         if choice.kind == "commit":
             history.check_reachable(copy, choice.target, repository)
+        if arguments["contract"]:
+            content.refuse_what_is_no_release(copy, choice.target, Contract(arguments["contract"]), repository)
         found: dict[str, Any] = {
             "kind": choice.kind,
             "ref": choice.ref,
@@ -105,6 +110,7 @@ def main() -> None:
             "since": {"type": "str", "default": ""},
             "commit": {"type": "str", "default": ""},
             "tag": {"type": "str", "default": ""},
+            "contract": {"type": "dict", "default": {}},
             "run_id": {"type": "str", "default": ""},
             "release": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},

@@ -22,11 +22,15 @@ class CommandTimeoutError(Exception):
 
 @dataclass(frozen=True)
 class Done:
-    """How a program ended: its exit status (negative: the signal that killed it) and its two outputs."""
+    """How a program ended: its exit status (negative: the signal that killed it) and its two outputs.
+
+    `raw` is the first output as it came: names of files and their content need be no UTF-8.
+    """
 
     status: int
     out: str
     err: str
+    raw: bytes = b""
 
 
 class Program:
@@ -58,13 +62,13 @@ class Program:
         Raises CommandTimeoutError; nothing of the program is left then.
         """
         try:
-            out, err = self._process.communicate(stdin.encode(), timeout=max(timeout, 0.001))
+            out, err = self._process.communicate(os.fsencode(stdin), timeout=max(timeout, 0.001))
         except subprocess.TimeoutExpired as error:
             raise CommandTimeoutError(f"{self.name} was stopped, its time of {timeout:.0f} s was over") from error
         finally:
             self.stop()
         # Text mode would turn a carriage return, which may stand in a name or a message, into the end of a line.
-        return Done(self._process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+        return Done(self._process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), out)
 
     def stop(self) -> None:
         """Kill its whole session when it has not ended: a child left behind would hold its pipes open."""

@@ -91,12 +91,19 @@ class Git:
 
     def read(self, arguments: Sequence[str]) -> str:
         """The output of a git command on the mirror that has to succeed; raises Failure when it does not."""
-        done = self.local(arguments)
+        return self._done(arguments).out
+
+    def read_bytes(self, arguments: Sequence[str], stdin: str = "") -> bytes:
+        """The same, for what need be no UTF-8."""
+        return self._done(arguments, stdin).raw
+
+    def _done(self, arguments: Sequence[str], stdin: str = "") -> Done:
+        done = self.local(arguments, stdin)
         if done.status != 0:
             why = reason(done)
             next_step = f"remove {self.directory} (a cache that is made again) and try once more"
             raise Failure("failed", f"git {arguments[0]} failed", self.directory or "controller", why, next_step)
-        return done.out
+        return done
 
 
 def environment(extra: Mapping[str, str], pass_on: Sequence[str] = ()) -> dict[str, str]:

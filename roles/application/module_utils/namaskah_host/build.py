@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import content, exported, guard, launch, mirror, package, sharing, submodules, virtualenv
+from . import committed, content, exported, guard, launch, mirror, package, sharing, submodules, virtualenv
 from .commands import run
 from .contract import Contract
 from .failure import Failure
@@ -219,13 +219,7 @@ class Build:
         if self.contract.static_root:
             root = self.release.folder / self.contract.static_root
             if not root.is_dir():
-                raise Failure(
-                    "failed",
-                    "find the static files",
-                    str(root),
-                    "there is no such folder",
-                    'set namaskah_static_root to where the collected files are, or to ""',
-                )
+                raise committed.static_root_missing("failed", str(root))
             sums = {
                 str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
                 for file in sorted(root.rglob("*"))

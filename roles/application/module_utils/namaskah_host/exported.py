@@ -1,7 +1,7 @@
 """Is what was exported all of the commit, and does nothing in it lead out of the release?
 
 A link to a file of the host would be collected, served and read with the rights of the deploy user; a submodule or a
-file kept by LFS would be missing where nobody looks.
+file kept by LFS would be missing where nobody looks. What the commit itself may not have, committed.py says.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from . import lfs
+from . import committed, lfs
 from .content import shortened
 from .contract import Contract
 from .failure import Failure
 from .release import OURS, is_ours
 from .submodules import links
-
-ANNEX = b"/annex/objects/"  # begins a pointer of git-annex, and is in its links (git-annex, internals)
-ENCRYPTED = b"\0GITCRYPT\0"  # begins each file that git-crypt has encrypted
-EXPORT_IGNORE = "keep it out of the export: `NAME export-ignore` in .gitattributes"
 
 
 def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Collection[str], listing: str) -> None:
@@ -28,50 +24,14 @@ def refuse_what_is_no_release(folder: Path, repository: str, shared_paths: Colle
 
     `listing` is that of the commit by `git ls-tree -r -z`.
     """
-    found = [name for name in OURS if os.path.lexists(folder / name)]
-    if found:
-        raise _refused(
-            repository,
-            f"it has {', '.join(found)} at its top, and the tool keeps files of its own under these names",
-            f"rename them in a new commit, or {EXPORT_IGNORE}",
-        )
-    if found := list(kept_elsewhere(folder)):
-        raise _refused(
-            repository,
-            f"git-annex keeps these files elsewhere, or git-crypt has encrypted them: {shortened(found)}",
-            "commit the files themselves (`git annex unannex NAME`), or keep secrets in the environment file and other "
-            f"data in namaskah_shared_paths; or, unneeded, {EXPORT_IGNORE}",
-        )
-    refuse_links_out(folder, repository, shared_paths)
-    if found := submodules(folder, listing):
-        raise _refused(
-            repository,
-            f"it has submodules, whose files are not in the commit: {shortened(found)}",
-            "set namaskah_submodules: fetch; or commit their files (`git subtree add`), or install them as packages; "
-            f"or, unneeded, {EXPORT_IGNORE}",
-        )
-    if found := [name for name, _ in lfs.pointers(folder)]:
-        raise _refused(
-            repository,
-            f"git LFS keeps these files elsewhere, the commit has pointers to them: {shortened(found)}",
-            "set namaskah_lfs: fetch; or commit the files themselves (`git lfs migrate export --include=NAME`); "
-            f"or, unneeded, {EXPORT_IGNORE}",
-        )
+    for offence in committed.offences(_content(folder, listing), shared_paths):
+        raise offence.failure(repository)
 
 
 def refuse_links_out(folder: Path, repository: str, shared_paths: Collection[str]) -> None:
-    """Refuse links of the commit that lead out of the release, if only by a shared path. Raises Failure (refused).
-
-    Links in the place of a shared path are replaced by the tool's own.
-    """
-    found = [f"{name} -> {target}" for name, target in links_out(folder) if name not in shared_paths]
-    if found:
-        raise _refused(
-            repository,
-            f"it has links that lead out of the release: {shortened(found)}",
-            "commit what they name, let them be relative and stay inside, or name what outlives a release in "
-            f"namaskah_shared_paths; or, unneeded, {EXPORT_IGNORE}",
-        )
+    """Refuse links of the commit that lead out of the release, if only by a shared path. Raises Failure (refused)."""
+    for offence in committed.links_out(_links(folder), shared_paths):
+        raise offence.failure(repository)
 
 
 def refuse_ours_made(contract: Contract, folder: Path) -> None:
@@ -118,36 +78,41 @@ def refuse_links_made(contract: Contract, folder: Path, release: Path, venv: Pat
         )
 
 
-def _refused(repository: str, why: str, next_step: str) -> Failure:
-    return Failure("refused", "export the commit", repository, why, next_step)
-
-
 def links_out(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and target of each link below `folder` that does not end inside it."""
-    top = Path(os.path.realpath(folder))
-    for place, folders, names in os.walk(folder):
-        for name in sorted([*folders, *names]):
-            link = Path(place, name)
-            if link.is_symlink():
-                target = str(link.readlink())
-                if target.startswith("/") or not Path(os.path.realpath(link)).is_relative_to(top):
-                    yield str(link.relative_to(folder)), target
+    links = _links(folder)
+    for name, target in links.items():
+        if committed.leads_out(name, links):
+            yield name, target
 
 
-def kept_elsewhere(folder: Path) -> Iterator[str]:
-    """Yield what git-annex keeps beside a repository, as links or pointers, and what git-crypt has encrypted."""
+def _links(folder: Path) -> dict[str, str]:
+    """Return what each link below `folder` says, by its name."""
+    return {str(path.relative_to(folder)): str(path.readlink()) for path in _entries(folder) if path.is_symlink()}
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield everything below `folder`, in an order of its own; no link is followed."""
     for place, folders, names in os.walk(folder):
-        for name in sorted([*folders, *names]):
-            path = Path(place, name)
-            if path.is_symlink():
-                stands_in = ANNEX.decode() in str(path.readlink())
-            elif path.is_file():
-                with path.open("rb") as stream:
-                    stands_in = stream.read(len(ANNEX) + 1).startswith((ENCRYPTED, ANNEX))
-            else:
-                continue
-            if stands_in:
-                yield str(path.relative_to(folder))
+        yield from (Path(place, name) for name in sorted([*folders, *names]))
+
+
+def _content(folder: Path, listing: str) -> committed.Content:
+    """Return what was exported into `folder`, with the submodules that the commit's listing has."""
+    found = list(_entries(folder))
+    files = {str(path.relative_to(folder)): path for path in found if path.is_file() and not path.is_symlink()}
+    empty = [str(path.relative_to(folder)) for path in found if path.is_dir() and not path.is_symlink()]
+    return committed.Content(
+        [*files, *empty],
+        _links(folder),
+        submodules(folder, listing),
+        ((name, _begin(path)) for name, path in files.items()),
+    )
+
+
+def _begin(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(lfs.LONGEST)
 
 
 def submodules(folder: Path, listing: str) -> list[str]:

@@ -21,6 +21,11 @@ POINTER = re.compile(
 LONGEST = 1024
 
 
+def is_pointer(data: bytes) -> bool:
+    """Whether a file that holds or begins with `data`, of which LONGEST bytes are enough, is a pointer."""
+    return len(data) < LONGEST and POINTER.match(data) is not None
+
+
 def pointers(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and content's SHA-256 of each file below `folder` that is a pointer."""
     for place, _, names in os.walk(folder):

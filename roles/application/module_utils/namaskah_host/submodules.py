@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import git_address
@@ -19,7 +19,8 @@ from .repository_copy import Copy
 
 FILE = ".gitmodules"
 DEEPEST = 5  # submodules within submodules
-LINK = "160000 commit "  # of a tree's entry that is another repository's commit (git-ls-tree(1))
+MODE = "160000"  # of a tree's entry that is another repository's commit (git-ls-tree(1))
+LINK = f"{MODE} commit "
 
 
 def links(listing: str) -> Iterator[tuple[str, str]]:
@@ -42,10 +43,8 @@ def export(contract: Contract, copy: Copy, commit: str, folder: Path, depth: int
         if not place.is_dir():  # kept out of the export
             continue
         if depth > DEEPEST:
-            raise _refused(path, f"submodules lie {depth} deep in each other, {DEEPEST} are the most")
-        if path not in known:
-            raise _refused(path, f"{FILE} has no address of it")
-        address = _whole(copy.address, known[path], path)
+            raise refused(path, f"submodules lie {depth} deep in each other, {DEEPEST} are the most")
+        address = address_of(path, known, copy.address)
         name = hashlib.sha256(address.encode()).hexdigest()[:16]
         inner = Copy(contract, contract.root / "submodules" / f"{name}.git", address, copy.held)
         inner.folder.parent.mkdir(exist_ok=True)
@@ -56,13 +55,29 @@ def export(contract: Contract, copy: Copy, commit: str, folder: Path, depth: int
 
 def _addresses(copy: Copy, commit: str) -> dict[str, str]:
     """Return the address of each submodule by its path, as the commit's own file has them."""
-    words = ("config", "--blob", f"{commit}:{FILE}", "--null", "--list")
+    return addresses(copy.git(*words_for(commit), what=f"read {FILE}"))
+
+
+def words_for(commit: str) -> tuple[str, ...]:
+    """Return what git is told to print what a commit says of its submodules, as `addresses` reads it."""
+    return "config", "--blob", f"{commit}:{FILE}", "--null", "--list"
+
+
+def addresses(printed: str) -> dict[str, str]:
+    """Return the address of each submodule by its path, from what git has printed."""
     parts: dict[str, dict[str, str]] = {}
-    for entry in copy.git(*words, what=f"read {FILE}").split("\0"):
+    for entry in printed.split("\0"):
         key, _, value = entry.partition("\n")
         name, _, word = key.rpartition(".")  # other words than path and url do no harm
         parts.setdefault(name, {})[word] = value
     return {one["path"]: one["url"] for one in parts.values() if one.keys() >= {"path", "url"}}
+
+
+def address_of(path: str, known: Mapping[str, str], above: str) -> str:
+    """Return where a submodule is fetched from; `above` is the repository that names it. Raises Failure (refused)."""
+    if path not in known:
+        raise refused(path, f"{FILE} has no address of it")
+    return _whole(above, known[path], path)
 
 
 def _whole(above: str, address: str, path: str) -> str:
@@ -75,13 +90,14 @@ def _whole(above: str, address: str, path: str) -> str:
         parsed = git_address.parse(address)
         own = git_address.parse(above)
     except git_address.BadAddressError as error:
-        raise _refused(path, f"its address {git_address.shown(address)} is not allowed: {error}") from None
+        raise refused(path, f"its address {git_address.shown(address)} is not allowed: {error}") from None
     if parsed.scheme == "file" and own.scheme != "file":
-        raise _refused(path, f"its address {brief(address)} is a folder of this host")
+        raise refused(path, f"its address {brief(address)} is a folder of this host")
     return address
 
 
-def _refused(path: str, why: str) -> Failure:
+def refused(path: str, why: str) -> Failure:
+    """Return the refusal of a commit for one of its submodules."""
     return Failure(
         "refused",
         "fetch the submodules",

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from . import content
+from . import committed, content
 from .commands import run
 from .contract import Contract
 from .failure import Failure
@@ -40,13 +40,7 @@ def requirement_files(contract: Contract, release: Path) -> list[Path]:
     files = [release / name for name in contract.requirements]
     for file in files:
         if not file.is_file():
-            raise Failure(
-                "failed",
-                "read the requirements",
-                str(file),
-                "the commit has no such file",
-                "set namaskah_requirements to the files that the repository has",
-            )
+            raise committed.requirements_missing("failed", str(file))
     return files
 
 
