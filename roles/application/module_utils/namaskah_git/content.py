@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..namaskah_host import committed, lfs, submodules
 from ..namaskah_host.contract import Contract
@@ -160,14 +161,17 @@ class _Export:
         ignored = self._ignored(sorted({one for chain in chains.values() for one in chain}))
         found = set()
         for name, chain in chains.items():
-            if not ignored.intersection(chain):
-                found |= {name, *(one.rstrip("/") for one in chain)}
+            if not ignored.intersection(chain[:-1]):  # then git writes the folders, even where it leaves the file out
+                found |= {one.rstrip("/") for one in chain[:-1]}
+                found |= {name} - {one.rstrip("/") for one in ignored.intersection(chain)}
         return set(names) - found
 
     def _ignored(self, names: Sequence[str]) -> set[str]:
         if not names:
             return set()
         if not self._read:  # attributes are read by way of an index, which a bare copy has no other use for
+            # One that is there is of a git that was killed: the copy is ours.
+            Path(self._copy.directory, "index.lock").unlink(missing_ok=True)
             self._copy.read_bytes(["read-tree", self._commit])
             self._read = True
         words = ["check-attr", "--cached", "--stdin", "-z", "export-ignore"]

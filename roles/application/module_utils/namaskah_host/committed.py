@@ -15,7 +15,7 @@ from . import lfs
 from .content import shortened
 from .contract import Contract
 from .failure import Failure
-from .release import OURS
+from .release import OURS, is_ours
 
 ANNEX = b"/annex/objects/"  # begins a pointer of git-annex, and is in its links (git-annex, internals)
 ENCRYPTED = b"\0GITCRYPT\0"  # begins each file that git-crypt has encrypted
@@ -151,8 +151,13 @@ def _end_of(name: str, links: Mapping[str, str], above: str = "") -> str | None:
 
 
 def missing(content: Content, contract: Contract) -> Iterator[Failure]:
-    """Yield what the inventory names and the commit lacks, as far as nothing can make it before it is needed."""
+    """Yield where commit and inventory do not fit, as far as nothing can mend it before it matters."""
     places = _Places(content, contract.shared_paths)
+    for path in contract.shared_paths:
+        if above := next((one for one in _above(path) if one in content.files), ""):
+            yield shared_path_blocked(path, above, path)
+    if is_ours(contract.static_root):
+        yield static_root_ours("the inventory", contract.static_root)
     for name in contract.requirements:
         if not places.may_be_file(name):
             yield requirements_missing("refused", name)
@@ -181,6 +186,19 @@ def requirements_missing(kind: str, where: str) -> Failure:
     return Failure(kind, "read the requirements", where, "the commit has no such file", next_step)
 
 
+def shared_path_blocked(where: str, file: str, path: str) -> Failure:
+    """Return the refusal of a file of the commit that stands above a shared path."""
+    why = f"the commit has a file {file}, where a folder has to be for {path!r}"
+    next_step = "take the file out of the repository, or correct namaskah_shared_paths"
+    return Failure("refused", "link a shared path", where, why, next_step)
+
+
+def static_root_ours(where: str, name: str) -> Failure:
+    """Return the refusal of a folder of static files that is the tool's own."""
+    why = f"{name} is where the tool keeps files of its own"
+    return Failure("refused", "find the static files", where, why, "set namaskah_static_root to another folder")
+
+
 def static_root_missing(kind: str, where: str) -> Failure:
     """Return the failure of a release without the folder of its static files."""
     next_step = 'set namaskah_static_root to where the collected files are, or to ""'
@@ -194,6 +212,11 @@ def _program(words: Any) -> str:
     return second if plain and first.startswith(PYTHON) else ""
 
 
+def _above(name: str) -> list[str]:
+    """Return the folders above a name."""
+    return [name[:end] for end, letter in enumerate(name) if letter == "/" and end]
+
+
 class _Places:
     """What may be where in a release: of submodules and of what is shared nothing is known here."""
 
@@ -204,9 +227,8 @@ class _Places:
         self._folders = {""}
         for name in (*content.files, *content.links, *unknown):
             folder = posixpath.dirname(name)
-            while folder not in self._folders:
-                self._folders.add(folder)
-                folder = posixpath.dirname(folder)
+            if folder not in self._folders:
+                self._folders |= {folder, *_above(folder)}
 
     def may_be_file(self, name: str) -> bool:
         end = _end_of(name, self._links)

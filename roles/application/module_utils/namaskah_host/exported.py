@@ -37,10 +37,7 @@ def refuse_links_out(folder: Path, repository: str, shared_paths: Collection[str
 def refuse_ours_made(contract: Contract, folder: Path) -> None:
     """Refuse a release in which a command has made what stands under the tool's own names. Raises Failure."""
     if is_ours(contract.static_root):
-        why = f"{contract.static_root} is where the tool keeps files of its own"
-        raise Failure(
-            "refused", "find the static files", contract.host, why, "set namaskah_static_root to another folder"
-        )
+        raise committed.static_root_ours(contract.host, contract.static_root)
     if found := [name for name in OURS if os.path.lexists(folder / name)]:
         raise Failure(
             "refused",
@@ -99,14 +96,11 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 def _content(folder: Path, listing: str) -> committed.Content:
     """Return what was exported into `folder`, with the submodules that the commit's listing has."""
-    found = list(_entries(folder))
-    files = {str(path.relative_to(folder)): path for path in found if path.is_file() and not path.is_symlink()}
-    empty = [str(path.relative_to(folder)) for path in found if path.is_dir() and not path.is_symlink()]
+    names = {str(path.relative_to(folder)): path for path in _entries(folder)}
+    files = {name: path for name, path in names.items() if path.is_file() and not path.is_symlink()}
+    # With the folders: that of a submodule without files has a name as well.
     return committed.Content(
-        [*files, *empty],
-        _links(folder),
-        submodules(folder, listing),
-        ((name, _begin(path)) for name, path in files.items()),
+        names, _links(folder), submodules(folder, listing), ((name, _begin(path)) for name, path in files.items())
     )
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path, PurePosixPath
 
+from . import committed
 from .contract import Contract
 from .failure import Failure
 from .files import point
@@ -40,9 +41,7 @@ def link(contract: Contract, release: Path) -> None:
             advice = "take the link out of the repository, or correct namaskah_shared_paths"
             raise Failure("refused", "link a shared path", str(place), why, advice)
         if blocked := next((one for one in place.parents if os.path.lexists(one) and not one.is_dir()), None):
-            why = f"the commit has a file {blocked.relative_to(release)}, where a folder has to be for {entry!r}"
-            advice = "take the file out of the repository, or correct namaskah_shared_paths"
-            raise Failure("refused", "link a shared path", str(place), why, advice)
+            raise committed.shared_path_blocked(str(place), str(blocked.relative_to(release)), entry)
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)
