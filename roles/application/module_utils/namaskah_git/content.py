@@ -96,10 +96,9 @@ def _content(copy: Git, entries: list[Entry], contract: Contract) -> committed.C
 
 def _without(content: committed.Content, names: Collection[str]) -> committed.Content:
     """Return a commit's content without these names and what is below them."""
-    below = tuple(f"{name}/" for name in names)
 
     def stays(name: str) -> bool:
-        return name not in names and not name.startswith(below)
+        return not _within(name, names)
 
     return committed.Content(
         list(filter(stays, content.files)),
@@ -134,6 +133,11 @@ def _read(copy: Git, entries: Sequence[Entry]) -> dict[str, bytes]:
     return found
 
 
+def _within(name: str, names: Collection[str]) -> bool:
+    """Whether a name is one of these, or below one of them."""
+    return name in names or any(letter == "/" and name[:end] in names for end, letter in enumerate(name))
+
+
 # --- What stays out of the export, and what hosts fetch -------------------------------------------------
 
 
@@ -151,10 +155,9 @@ class _Export:
 
     def left_out(self, names: Collection[str]) -> set[str]:
         """Return those of the names that no export has, nor anything below them. Raises Failure."""
-        below = tuple(f"{name}/" for name in names)
         chains = {}
         for entry in self._entries:
-            if entry.name in names or entry.name.startswith(below):
+            if _within(entry.name, names):
                 ends = [end for end, letter in enumerate(entry.name) if letter == "/"]
                 own = f"{entry.name}/" if entry.mode == submodules.MODE else entry.name
                 chains[entry.name] = [*(entry.name[: end + 1] for end in ends), own]
