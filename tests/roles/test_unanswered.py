@@ -75,6 +75,17 @@ def test_nobody_else_reads_what_jobs_beside_a_run_answer(tmp_path: Path, mode: i
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_job_is_found_where_home_is_not_the_users_own(tmp_path: Path) -> None:
+    """As after `sudo -E`, for a host that is this machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    started = {**PING, "async": 30, "poll": 0, "register": "job"}
+    asked = {"name": "Ask", "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "answer",
+             "until": "answer is finished", "retries": 30, "delay": 1}  # fmt: skip
+    played = play([started, asked], tmp_path / "play", env={"HOME": str(home)})
+    assert played.status == 0, played.output
+
+
 def test_no_room_on_the_controller_is_named_as_such(tmp_path: Path) -> None:
     if os.geteuid():
         report_absence("mounting a small file system needs root")

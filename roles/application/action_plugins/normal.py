@@ -63,7 +63,10 @@ class ActionModule(ActionBase):
         self._where = str((task_vars or {}).get("inventory_hostname", "the host"))
         beside = self._task.async_val
         if beside:
-            self._keep_to_ourselves(self.get_shell_option("async_dir", default="~/.ansible_async"))
+            # The job would write below HOME, and whoever asks for it looks in the user's own home: those can be two.
+            folder = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
+            self._connection._shell.set_option("async_dir", folder)  # noqa: SLF001 - as every action does
+            self._keep_to_ourselves(folder)
         try:
             answer = self._execute_module(task_vars=task_vars, wrap_async=beside)
         except TooLongError as error:
@@ -83,8 +86,7 @@ class ActionModule(ActionBase):
 
     def _keep_to_ourselves(self, folder: str) -> None:
         """Let nobody else read what jobs beside a run answer: Ansible makes their folder and files for everybody."""
-        home, below = ("~/", folder.removeprefix("~/")) if folder.startswith("~/") else ("", folder)
-        place = f"{home}{shlex.quote(below)}"
+        place = shlex.quote(folder)
         self._low_level_execute_command(f"umask 77 && mkdir -p {place} && chmod 700 {place}")
 
     def _low_level_execute_command(self, *words: Any, **options: Any) -> dict[str, Any]:
