@@ -120,3 +120,18 @@ def test_code_and_database_go_back_together_and_exactly_the_reported_rows_are_lo
     assert again.returncode == 0, again.stderr
     assert held - payments(ahead) == lost["inserted"] - lost["deleted"]
     stands_on(ahead, "v1.0.0", "amount")
+
+
+@pytest.mark.soak
+def test_a_backup_of_a_database_that_was_ahead_is_not_taken(ahead: Application) -> None:
+    """After a rollback of the code alone the newest backup under the older code has the newer schema."""
+    forward = ("deploy", "lab", "--ref", "v2.0.0", "--yes", "--allow", "breaking-schema", "--allow", "bad-release")
+    for words in (
+        *([forward] if set(ahead.live_tags().values()) != {"v2.0.0"} else []),
+        ("rollback", "lab", "--tag", "v1.0.0", "--yes", "--allow", "schema-ahead"),
+        forward,
+        (*BACK, "--confirm", "lab"),
+    ):
+        done = ahead.cli(*words)
+        assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+    stands_on(ahead, "v1.0.0", "amount")
