@@ -279,6 +279,8 @@ def test_who_keeps_an_address_without_an_answer_of_his_own_is_named_as_well(host
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as squatter:
         assert squatter.stdout
         pid = int(squatter.stdout.readline())
+        if kind == "orphan":
+            squatter.wait(30)  # until then it has the socket as well
         try:
             with pytest.raises(Failure, match=rf"its socket is kept by .* \(pid {pid}, user") as found:
                 green._blame_stranger(web, bad)

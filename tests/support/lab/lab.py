@@ -197,10 +197,14 @@ def _trees(host: HostRecord) -> list[Path]:
 
 
 def _each(action: Callable[[Host], None], hosts: list[Host]) -> None:
-    """Do `action` to all hosts side by side; raises the first error after all have ended."""
+    """Do `action` to all hosts side by side; raises every error after all have ended, for each may be the cause."""
     with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
-        for result in [pool.submit(action, host) for host in hosts]:
-            result.result()
+        results = [pool.submit(action, host) for host in hosts]
+    errors = [error for result in results if (error := result.exception()) is not None]
+    if len(errors) > 1 and all(isinstance(error, LabError) for error in errors):
+        raise LabError("; and ".join(map(str, errors))) from errors[0]
+    if errors:
+        raise errors[0]
 
 
 def _delete(folder: Path) -> None:
